@@ -1,0 +1,30 @@
+"""The `sensorlake` command: one module a group of commands in `sensorlake/commands/`, each imported when it is called."""
+
+import sys
+
+import typer
+
+from sensorlake import logs, settings
+from sensorlake.commands import edge, stack, stream
+from sensorlake.errors import SensorlakeError
+
+app = typer.Typer(
+    name="sensorlake",
+    help="Sensor readings become alerts in milliseconds and history in a lakehouse.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+stack.register(app)
+edge.register(app)
+stream.register(app)
+
+
+def main() -> None:
+    """Run one command; an error that a user can act on is printed without a traceback."""
+    try:
+        logs.configure(settings.load().log_level)
+        app()
+    except SensorlakeError as error:
+        sys.stderr.write(f"sensorlake: {error}\n")
+        sys.exit(error.exit_code)

@@ -1,0 +1,53 @@
+"""The errors that a user can act on.
+
+    SensorlakeError
+    ├── SettingsError        a setting is missing or wrong; the message names the variable
+    ├── ContractError        a message, schema or topic does not have the agreed shape
+    ├── StackError           a local service cannot be got, started or reached
+    │   └── MissingToolError a program that set-up needs is not installed
+    ├── InputFileError       a file given on the command line cannot be read; names file, line and reason
+    ├── LakeError            a Delta table is not as its specification says
+    └── StreamError          a query cannot start or go on
+        └── CheckpointError  a checkpoint does not fit the query that should go on from it
+
+The command line prints the message alone and exits with `exit_code`; anything else that is raised is a bug and keeps its
+traceback.
+"""
+
+
+class SensorlakeError(Exception):
+    """Root of every error whose message tells the user what to do."""
+
+    exit_code = 1
+
+
+class SettingsError(SensorlakeError):
+    exit_code = 2
+
+
+class ContractError(SensorlakeError):
+    pass
+
+
+class StackError(SensorlakeError):
+    pass
+
+
+class MissingToolError(StackError):
+    pass
+
+
+class InputFileError(SensorlakeError):
+    exit_code = 2
+
+
+class LakeError(SensorlakeError):
+    pass
+
+
+class StreamError(SensorlakeError):
+    pass
+
+
+class CheckpointError(StreamError):
+    pass

@@ -1,0 +1,93 @@
+"""Every setting of sensorlake: typed, validated, read once at the edge and passed inwards.
+
+Later sources win: the defaults below, `addresses.env` and `credentials.env` in the data folder (written by `sensorlake up`),
+`.env` in the working directory, the environment. `.env.example` explains each variable; a test holds the two together.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sensorlake.errors import SettingsError
+
+PREFIX = "SENSORLAKE_"
+DEFAULT_DATA_DIR = Path(".sensorlake")
+
+
+class Settings(BaseSettings):
+    """All settings; the environment variable of a field is its upper-case name after `SENSORLAKE_`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Path = DEFAULT_DATA_DIR
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_partitions: int = Field(default=2, ge=1, le=1024)
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+
+    s3_endpoint: str = Field(default="http://127.0.0.1:9000", pattern=r"^https?://")
+    s3_access_key: str = "sensorlake"
+    s3_secret_key: SecretStr = SecretStr("")
+    lake_bucket: str = Field(default="lake", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+
+    postgres_host: str = "127.0.0.1"
+    postgres_port: int = Field(default=5432, ge=1, le=65535)
+    postgres_database: str = Field(default="sensorlake", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    postgres_user: str = "sensorlake"
+    postgres_password: SecretStr = SecretStr("")
+
+    influxdb_url: str = Field(default="http://127.0.0.1:8086", pattern=r"^https?://")
+    influxdb_org: str = "sensorlake"
+    influxdb_bucket: str = Field(default="sensors", min_length=1)
+    influxdb_token: SecretStr = SecretStr("")
+
+    spark_cores: int = Field(default=8, ge=4, le=512)
+    spark_driver_memory: str = Field(default="2g", pattern=r"^\d+[mg]$")
+    alerts_batch_seconds: int = Field(default=60, ge=5, le=60)
+    lake_trigger_seconds: float = Field(default=10, gt=0, le=600)
+    metrics_trigger_seconds: float = Field(default=5, gt=0, le=600)
+    sinks_trigger_seconds: float = Field(default=1, gt=0, le=600)
+    lateness_seconds: int = Field(default=30, ge=0, le=3600)
+    max_message_bytes: int = Field(default=1_048_576, ge=1024, le=8_388_608)
+    max_records_per_batch: int = Field(default=500_000, ge=1000)
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        return self.data_dir.absolute() / "checkpoints"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.data_dir.absolute() / "credentials.env"
+
+    @property
+    def addresses_file(self) -> Path:
+        return self.data_dir.absolute() / "addresses.env"
+
+
+def load(data_dir: Path | None = None) -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        SettingsError: naming each variable that is wrong, the value's fault and never a secret's value.
+    """
+    chosen = data_dir or Path(os.environ.get(PREFIX + "DATA_DIR", DEFAULT_DATA_DIR))
+    files = [chosen / "addresses.env", chosen / "credentials.env", Path(".env")]
+    try:
+        settings = Settings(_env_file=files, _env_file_encoding="utf-8")
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+    return settings.model_copy(update={"data_dir": chosen.absolute()}) if data_dir else settings
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        name = str(fault["loc"][0]) if fault["loc"] else "?"
+        variable = name.upper() if name.upper().startswith(PREFIX) else PREFIX + name.upper()
+        reason = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+        lines.append(f"{variable}: {reason}")
+    return "settings are wrong (see .env.example):\n  " + "\n  ".join(lines)
