@@ -1,7 +1,7 @@
 """The cache that all clones of the project share: jars, servers, locks, and places for unfinished work.
 
-What is under its final name is complete: everything is made under `partial/` and renamed, so an interruption at any point
-leaves either nothing or the whole thing, and a second clone waits at the lock rather than building the same server twice.
+What is under its final name is complete: everything is made under `partial/` and renamed, so an interruption at any
+point leaves either nothing or the whole thing, and a second clone waits at the lock rather than building a server twice.
 """
 
 import os
@@ -16,14 +16,14 @@ from sensorlake.errors import StackError
 
 
 def cache_dir() -> Path:
-    """`$XDG_CACHE_HOME/sensorlake`, else `~/.cache/sensorlake`; a relative value is ignored, as the XDG standard asks."""
+    """`$XDG_CACHE_HOME/sensorlake`, else `~/.cache/sensorlake`; a relative value is ignored, as XDG asks."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"
     return root / "sensorlake"
 
 
 def partial_dir(name: str) -> Path:
-    """A place for unfinished work called `name`; it stays after an interruption, so that the next try goes on from it."""
+    """A place for unfinished work called `name`; it stays after an interruption, and the next try goes on."""
     path = cache_dir() / "partial" / name
     path.mkdir(parents=True, exist_ok=True)
     return path

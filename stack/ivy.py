@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 from sensorlake.errors import StackError
 from stack.java import java_command
 
-# Without poms Ivy asks for each jar and nothing else (fetching a locked set); with poms it follows dependencies (`make lock`).
+# Without poms Ivy asks for each jar and nothing else (a locked set); with poms it follows dependencies (`make lock`).
 # Ivy's own checksums are off: the lock's sha256 is stronger, and asking for them doubles the requests.
 _SETTINGS = """<ivysettings>
   <property name="ivy.checksums" value=""/>
@@ -59,7 +59,7 @@ def ivy_jar() -> Path:
 def retrieve(
     dependencies: Iterable[Dependency], into: Path, work: Path, *, fetched: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Put the jars of `dependencies` into `into` as `organisation/name-version.jar`.
+    """Put the jars of `dependencies` into `into` as `organisation/name/name-version.jar`.
 
     `work` keeps what has come so far, so that a second try after an interruption fetches only the rest. `fetched` is
     called with each jar's name as it arrives.
@@ -78,9 +78,9 @@ def retrieve(
         + "</dependencies></ivy-module>",
         encoding="utf-8",
     )
-    command = [java_command(), "-jar", ivy_jar(), "-settings", work / "settings.xml", "-cache", work / "cache"]
-    command += ["-ivy", work / "ivy.xml", "-confs", "default"]
-    command += ["-retrieve", f"{into}/[organisation]/[artifact]-[revision].[ext]"]
+    command = [str(java_command()), "-jar", str(ivy_jar()), "-settings", f"{work}/settings.xml"]
+    command += ["-cache", f"{work}/cache", "-ivy", f"{work}/ivy.xml", "-confs", "default"]
+    command += ["-retrieve", f"{into}/[organisation]/[artifact]/[artifact]-[revision].[ext]"]
     said: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None  # noqa: S101 - Popen was asked for a pipe

@@ -52,24 +52,24 @@ ROOTS: dict[str, list[Dependency]] = {
 REPLACED_BY_PYSPARK = {"commons-logging": "jcl-over-slf4j", "shims": "RoaringBitmap 1.x"}
 
 
-def artifact_name(file_name: str) -> str:
-    """`delta-spark_4.2_2.13-4.4.0.jar` -> `delta-spark_4.2_2.13`."""
-    return re.sub(r"-\d[\w.\-]*\.jar$", "", file_name)
+def is_shipped(name: str, file_names: list[str]) -> bool:
+    """Is some version of the artifact `name` among these files?"""
+    return any(re.match(rf"{re.escape(name)}-\d", file_name) for file_name in file_names)
 
 
 def resolve(section: str) -> list[Jar]:
     """Follow the roots of a section to every jar it needs beyond what pyspark ships, with the sha256 found now."""
-    shipped = {artifact_name(path.name) for path in ivy.ivy_jar().parent.glob("*.jar")} if section == "spark" else set()
+    shipped = [path.name for path in ivy.ivy_jar().parent.glob("*.jar")] if section == "spark" else []
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out"
         ivy.retrieve(ROOTS[section], out, Path(scratch), fetched=lambda name: print(f"  {name}", flush=True))  # noqa: T201
         jars = []
         for path in sorted(out.rglob("*.jar")):
-            name = artifact_name(path.name)
-            if name in shipped or (section == "spark" and name in REPLACED_BY_PYSPARK):
+            name = path.parent.name
+            if is_shipped(name, shipped) or (section == "spark" and name in REPLACED_BY_PYSPARK):
                 continue
             version = path.name.removeprefix(f"{name}-").removesuffix(".jar")
-            jars.append(Jar(path.parent.name, name, version, jar_lock.sha256_of(path)))
+            jars.append(Jar(path.parent.parent.name, name, version, jar_lock.sha256_of(path)))
     return jars
 
 

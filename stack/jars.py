@@ -24,7 +24,7 @@ def jar_paths(section: str) -> list[Path]:
 
 
 def spark_classpath() -> list[Path]:
-    """The jars that Spark needs beyond pyspark's own: Delta, Kafka, Avro, S3A and the local file system without forks."""
+    """The jars that Spark needs beyond pyspark's own: Delta, Kafka, Avro, S3A, a local file system without forks."""
     return jar_paths("spark")
 
 
@@ -35,7 +35,7 @@ def set_dir(section: str, jars: list[Jar]) -> Path:
 def ensure(section: str, *, fetched: Callable[[str], None] = lambda _: None) -> bool:
     """Have the section's jars in the cache, each with the sha256 of the lock; True when something was fetched.
 
-    The check reads every jar: sha256 of all of them takes 0.2 s, and a damaged cache is found before Spark trips over it.
+    Every jar is read each time: sha256 of all takes 0.2 s, and a damaged cache is found before Spark trips over it.
 
     Raises:
         StackError: a jar is not what the lock says, or could not be fetched.
@@ -52,7 +52,7 @@ def ensure(section: str, *, fetched: Callable[[str], None] = lambda _: None) -> 
     )
     (work / "set").mkdir()
     for jar in jars:
-        (work / "out" / jar.organisation / jar.file_name).rename(work / "set" / jar.file_name)
+        (work / "out" / jar.organisation / jar.name / jar.file_name).rename(work / "set" / jar.file_name)
     if wrong := wrong_jars(jars, work / "set"):
         shutil.rmtree(work)  # what came is not to be trusted: the next try starts from nothing
         raise StackError(
