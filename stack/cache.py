@@ -1,7 +1,7 @@
 """The cache that all clones of the project share: jars, servers, locks, and places for unfinished work.
 
 What is under its final name is complete: everything is made under `partial/` and renamed, so an interruption at any
-point leaves either nothing or the whole thing, and a second clone waits at the lock rather than building a server twice.
+point leaves either nothing or the whole thing, and a second clone waits at the lock instead of building again.
 """
 
 import os

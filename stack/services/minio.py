@@ -1,0 +1,63 @@
+"""MinIO: S3-compatible storage for the lake, on one local drive."""
+
+import boto3
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sensorlake.errors import StackError
+from stack import env_file, http_probe, servers
+from stack.layout import Stack
+from stack.program import Program
+from stack.service import make_private
+
+
+class Minio:
+    name = "minio"
+
+    def address(self, stack: Stack) -> str:
+        return f"http://127.0.0.1:{stack.ports['minio']}"
+
+    def prepare(self, stack: Stack) -> Program:
+        folder = make_private(stack.data_of(self.name))
+        make_private(folder / "data")
+        secrets = folder / "minio.env"
+        env_file.write(
+            secrets,
+            {
+                "MINIO_ROOT_USER": stack.credentials.s3_access_key,
+                "MINIO_ROOT_PASSWORD": stack.credentials.s3_secret_key,
+            },
+            comment="Read by MinIO at its start; written by `sensorlake up` from credentials.env.",
+            mode=0o600,
+        )
+        # No browser: its console would open a second port. No update check: nothing here calls out.
+        environment = {"MINIO_CONFIG_ENV_FILE": str(secrets), "MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}
+        command = [str(servers.find_minio()), "server", "--quiet", "--address", f"127.0.0.1:{stack.ports['minio']}"]
+        command += ["--certs-dir", str(folder / "certs"), str(folder / "data")]
+        return Program(self.name, command, folder, environment)
+
+    def is_ready(self, stack: Stack) -> bool:
+        return http_probe.status(f"{self.address(stack)}/minio/health/ready") == 200
+
+    def after_start(self, stack: Stack) -> None:
+        client = s3_client(self.address(stack), stack.credentials.s3_access_key, stack.credentials.s3_secret_key)
+        bucket = stack.settings.lake_bucket
+        try:
+            existing = {found["Name"] for found in client.list_buckets()["Buckets"]}  # type: ignore[attr-defined]
+            if bucket not in existing:
+                client.create_bucket(Bucket=bucket)  # type: ignore[attr-defined]
+        except (ClientError, BotoCoreError) as error:
+            raise StackError(f"minio is up, but its bucket {bucket!r} cannot be made: {error}") from error
+        finally:
+            client.close()
+
+
+def s3_client(endpoint: str, access_key: str, secret_key: str) -> BaseClient:
+    """A client for this endpoint and these keys alone: nothing of ~/.aws or the AWS variables is looked at."""
+    session = boto3.session.Session(
+        aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name="us-east-1"
+    )
+    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 5, "mode": "standard"})
+    client: BaseClient = session.client("s3", endpoint_url=endpoint, config=config)
+    return client

@@ -1,0 +1,105 @@
+"""What runs, where, how large it is and how often it had to be restarted, in one JSON-able shape."""
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import psutil
+
+from sensorlake.settings import Settings
+from stack import ports, selection, supervisor
+from stack.layout import Layout
+from stack.supervisor import ProcessInfo
+
+_STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "restarting", "EXITED": "restarting"}
+_STATES |= {"FATAL": "failed", "STOPPING": "stopping", "STOPPED": "stopped", "UNKNOWN": "failed"}
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """`services.NAME.{state, address, pid, rss_mb, restarts}`, `queries.NAME.{...}` and `credentials_file`.
+
+    `stream` is among the services once it was started. `queries` is what the stream last wrote; where its process is gone
+    each query's state is "stopped".
+    """
+    layout = Layout.of(settings)
+    processes = supervisor.processes(layout)
+    restarts = count_restarts(_text(layout.supervisor_log))
+    chosen = ports.read(layout.ports_file)
+    services = {
+        name: _service(processes.get(name), _address(name, chosen), restarts.get(name, 0)) for name in selection.NAMES
+    }
+    if "stream" in restarts:
+        services["stream"] = _service(processes.get("stream"), None, restarts["stream"])
+    return {
+        "services": services,
+        "queries": queries(_text(layout.queries_file)),
+        "credentials_file": str(settings.credentials_file),
+    }
+
+
+def count_restarts(log: str) -> dict[str, int]:
+    """How often the supervisor started each program again by itself, read from its log since `up`.
+
+    A program that was stopped on request and then started begins anew at 0.
+    """
+    starts: dict[str, int] = {}
+    for spawned, stopped in re.findall(r"spawned: '([^']+)' with pid|(?:INFO|WARN) stopped: (\S+) \(", log):
+        if spawned:
+            starts[spawned] = starts.get(spawned, 0) + 1
+        else:
+            starts[stopped] = 0
+    return {name: max(count - 1, 0) for name, count in starts.items()}
+
+
+def queries(text: str) -> dict[str, dict[str, Any]]:
+    """The streaming queries of the stream's own report; nothing where there is none or it is damaged."""
+    try:
+        report = json.loads(text)
+        found = {name: dict(query) for name, query in report["queries"].items()}
+        alive = psutil.pid_exists(report["pid"]) and psutil.Process(report["pid"]).status() != psutil.STATUS_ZOMBIE
+    except (ValueError, KeyError, TypeError, AttributeError, psutil.Error):
+        return {}
+    fields = ("state", "batch", "input_rate", "lag", "last_error")
+    shaped = {name: {field: query.get(field) for field in fields} for name, query in found.items()}
+    return shaped if alive else {name: query | {"state": "stopped"} for name, query in shaped.items()}
+
+
+def rss_mb(pid: int) -> float | None:
+    """Memory of a process and its children in MB; pages that they share count once."""
+    sizes = []
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                memory = process.memory_info()
+                sizes.append((memory.rss - memory.shared, memory.shared))
+    if not sizes:
+        return None
+    return round((sum(own for own, _ in sizes) + max(shared for _, shared in sizes)) / 2**20, 1)
+
+
+def _service(info: ProcessInfo | None, address: str | None, restarts: int) -> dict[str, Any]:
+    pid = info.pid if info and info.pid else None
+    return {
+        "state": _STATES.get(info.state, "failed") if info else "stopped",
+        "address": address if info else None,
+        "pid": pid,
+        "rss_mb": rss_mb(pid) if pid else None,
+        "restarts": restarts,
+    }
+
+
+def _address(name: str, chosen: Mapping[str, int]) -> str | None:
+    if name not in chosen:
+        return None
+    scheme = "http://" if name in ("minio", "influxdb") else ""
+    return f"{scheme}127.0.0.1:{chosen[name]}"
+
+
+def _text(path: Any) -> str:
+    try:
+        return str(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""

@@ -1,0 +1,111 @@
+"""Brings the local servers of one data folder up, and down again."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from sensorlake import settings as settings_module
+from sensorlake.errors import StackError
+from sensorlake.settings import Settings
+from stack import addresses, cache, credentials, ports, supervisor
+from stack.layout import Layout, Stack
+from stack.program import Program
+from stack.service import Service
+from stack.services.all import SERVICES
+
+READY_SECONDS = 120
+Report = Callable[[str, str], None]
+
+
+def bring_up(settings: Settings, names: list[str], report: Report = lambda _name, _event: None) -> Settings:
+    """Start the services `names` and wait until each answers and holds what clients expect; the settings to use then.
+
+    Those that run already are left alone. `report` is called with a service and what happens to it.
+
+    Raises:
+        StackError: saying which server failed, with the end of its log.
+    """
+    layout = Layout.of(settings)
+    layout.make()
+    with _exclusive(layout):
+        # Two clones that start at once must not choose the same port: it is theirs only when their server listens.
+        with cache.locked("ports", lambda _: report("ports", "another stack is starting, waiting for it")):
+            _start_all(_settle(settings, layout, names), names, report)
+        return settings_module.load(settings.data_dir)
+
+
+def bring_down(settings: Settings) -> None:
+    """Stop everything of this data folder; no process of it is left."""
+    layout = Layout.of(settings)
+    if not layout.run.is_dir():
+        return
+    with _exclusive(layout):
+        supervisor.shut_down(layout)
+
+
+def stream_program(layout: Layout) -> Program:
+    """The Spark application. It takes a while to start: one that dies within its first half minute waits longer each time."""
+    command = [str(Path(sys.prefix) / "bin" / "sensorlake"), "stream"]
+    environment = {settings_module.PREFIX + "DATA_DIR": str(layout.root)}
+    return Program("stream", command, Path.cwd(), environment, stop_seconds=25, started_after=30, priority=900)
+
+
+def _settle(settings: Settings, layout: Layout, names: list[str]) -> Stack:
+    """Ports and credentials of this start, written down before any server runs."""
+    running = {name for name, info in supervisor.processes(layout).items() if info.state in supervisor.ALIVE}
+    if not supervisor.is_running(layout):
+        supervisor.clear_leftovers(layout)  # before ports are looked at: a stray server would hold its own
+    in_use = frozenset(running | ({"kafka_controller"} if "kafka" in running else set()))
+    demanded = addresses.demanded_ports(settings, names)
+    chosen = ports.choose(demanded=demanded, recorded=ports.read(layout.ports_file), in_use=in_use)
+    ports.write(layout.ports_file, chosen)
+    addresses.write(settings, chosen)
+    return Stack(settings, layout, chosen, credentials.ensure(settings))
+
+
+def _start_all(stack: Stack, names: list[str], report: Report) -> None:
+    services = [SERVICES[name] for name in names]
+    with ThreadPoolExecutor(max(len(services), 1)) as pool:
+        for name in names:
+            report(name, "preparing")
+        programs = list(pool.map(lambda service: service.prepare(stack), services))
+        supervisor.ensure_running(stack.layout, [*programs, stream_program(stack.layout)])
+        for started in [pool.submit(_start, stack, service, report) for service in services]:
+            started.result()
+
+
+def _start(stack: Stack, service: Service, report: Report) -> None:
+    report(service.name, "starting")
+    supervisor.start(stack.layout, service.name)
+    deadline = time.monotonic() + READY_SECONDS
+    while not service.is_ready(stack):
+        info = supervisor.processes(stack.layout).get(service.name)
+        late = time.monotonic() > deadline
+        if late or info is None or info.state in ("FATAL", "BACKOFF", "EXITED"):
+            why = f"not ready after {READY_SECONDS} s" if late else info.complaint if info else "its supervisor ended"
+            raise StackError(f"{service.name} did not start: {why}\n{log_end(stack.layout, service.name)}")
+        time.sleep(0.1)
+    service.after_start(stack)
+    report(service.name, "ready")
+
+
+def log_end(layout: Layout, name: str, lines: int = 15) -> str:
+    """The last lines of a log and where the rest is."""
+    path = layout.log_of(name)
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return "\n".join([*(f"  | {line}" for line in text.splitlines()[-lines:]), f"  (all of it: {path})"])
+
+
+@contextmanager
+def _exclusive(layout: Layout) -> Iterator[None]:
+    """One `up` or `down` a data folder at a time."""
+    try:
+        with FileLock(layout.run / "up.lock", timeout=READY_SECONDS):
+            yield
+    except Timeout:
+        raise StackError(f"another `sensorlake up` or `down` is busy in {layout.root}") from None
