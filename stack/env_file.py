@@ -15,7 +15,7 @@ def read(path: Path) -> dict[str, str]:
 
 
 def write(path: Path, variables: dict[str, str], *, comment: str, mode: int = 0o644) -> None:
-    """Replace the file in one step; a secret one (`mode=0o600`) is never readable by others, not even while it is made."""
+    """Replace the file in one step; a secret one (`mode=0o600`) is at no time readable by others."""
     text = f"# {comment}\n" + "".join(f"{name}={value}\n" for name, value in variables.items())
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{os.getpid()}")

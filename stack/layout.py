@@ -65,7 +65,8 @@ class Layout:
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StackError(
-                f"cannot write the data folder {self.root}: {error.strerror}. Set SENSORLAKE_DATA_DIR to a folder of yours."
+                f"cannot write the data folder {self.root}: {error.strerror}. "
+                "Set SENSORLAKE_DATA_DIR to a folder of yours."
             ) from error
 
     def socket(self) -> Path:

@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from stack.supervisor_config import MARKER
 

@@ -13,10 +13,10 @@ _SETPRIV = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-grou
 
 
 def without_root(folder: Path) -> list[str]:
-    """What to put before a command that works in `folder`, so that it does not run as root; empty for ordinary users.
+    """What to put before a command in `folder`, so that it does not run as root; nothing for ordinary users.
 
-    A user namespace comes first: inside it root is nobody, yet its files stay root's, so a clone in a 0700 home works.
-    Where namespaces are forbidden (some containers), nobody itself is used, and the folder is made its own.
+    A user namespace comes first: in it root is nobody, yet files stay root's, so a clone in a 0700 home works.
+    Where namespaces are forbidden (in some containers) nobody itself is used, and owns the folder.
 
     Raises:
         StackError: neither way works here.

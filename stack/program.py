@@ -7,9 +7,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Program:
-    """One supervised process. Neither `command` nor `environment` may hold a secret: both are written and listed openly.
+    """One supervised process. Neither `command` nor `environment` may hold a secret: both stand in the open.
 
-    `started_after`: seconds a process must live to count as started; one that dies sooner is restarted with a growing pause.
+    `started_after`: seconds a process must live to count as started; one that dies sooner waits longer at each restart.
     """
 
     name: str

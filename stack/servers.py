@@ -65,14 +65,14 @@ def find_postgres(*, data_version: int | None = None) -> Path:
     raise StackError(
         f"the data folder was made by PostgreSQL {data_version}, which is not here any more "
         f"(here: {', '.join(str(version) for version, _ in candidates) or 'none'}).\n"
-        f"Install PostgreSQL {data_version} again (Debian: apt install postgresql-{data_version}), or move the postgres folder "
-        "of the data folder away to begin anew."
+        f"Install PostgreSQL {data_version} (Debian: apt install postgresql-{data_version}), or move the postgres "
+        "folder of the data folder away to begin anew."
     )
 
 
 def postgres_data_version(data: Path) -> int | None:
     path = data / "PG_VERSION"
-    return int(path.read_text(encoding="ascii").split(".")[0]) if path.is_file() else None
+    return int(path.read_text(encoding="ascii").partition(".")[0]) if path.is_file() else None
 
 
 @cache

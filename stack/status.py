@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from sensorlake.settings import Settings
 from stack import ports, selection, supervisor
@@ -20,8 +20,8 @@ _STATES |= {"FATAL": "failed", "STOPPING": "stopping", "STOPPED": "stopped", "UN
 def status(settings: Settings) -> dict[str, Any]:
     """`services.NAME.{state, address, pid, rss_mb, restarts}`, `queries.NAME.{...}` and `credentials_file`.
 
-    `stream` is among the services once it was started. `queries` is what the stream last wrote; where its process is gone
-    each query's state is "stopped".
+    `stream` is among the services once it was started. `queries` is what the stream last wrote; where its process has
+    gone each query's state is "stopped".
     """
     layout = Layout.of(settings)
     processes = supervisor.processes(layout)
@@ -68,7 +68,7 @@ def queries(text: str) -> dict[str, dict[str, Any]]:
 
 def rss_mb(pid: int) -> float | None:
     """Memory of a process and its children in MB; pages that they share count once."""
-    sizes = []
+    sizes: list[tuple[int, int]] = []
     with contextlib.suppress(psutil.Error):
         root = psutil.Process(pid)
         for process in [root, *root.children(recursive=True)]:

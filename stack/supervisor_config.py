@@ -38,7 +38,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 
 def _section(layout: Layout, program: Program) -> str:
-    # Never given up quietly: 30 tries with a pause one second longer each time are about eight minutes, then FATAL is shown.
+    # 30 tries, each pause a second longer than the last: about eight minutes, and then `status` says "failed".
     environment = ",".join(f'{name}="{_plain(value)}"' for name, value in program.environment.items())
     return f"""
 [program:{program.name}]

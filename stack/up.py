@@ -49,7 +49,7 @@ def bring_down(settings: Settings) -> None:
 
 
 def stream_program(layout: Layout) -> Program:
-    """The Spark application. It takes a while to start: one that dies within its first half minute waits longer each time."""
+    """The Spark application; it counts as started after half a minute, for its own start takes a while."""
     command = [str(Path(sys.prefix) / "bin" / "sensorlake"), "stream"]
     environment = {settings_module.PREFIX + "DATA_DIR": str(layout.root)}
     return Program("stream", command, Path.cwd(), environment, stop_seconds=25, started_after=30, priority=900)

@@ -1,4 +1,4 @@
-"""Kafka: one broker in KRaft mode, run from jars. Its topics are made by those who own them, never by a typing error."""
+"""Kafka: one broker in KRaft mode, run from jars. Topics are made by those who own them, never by a typing error."""
 
 import shutil
 import subprocess

@@ -1,9 +1,9 @@
 """MinIO: S3-compatible storage for the lake, on one local drive."""
 
-import boto3
-from botocore.client import BaseClient
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+import boto3  # type: ignore[import-untyped]
+from botocore.client import BaseClient  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
 from sensorlake.errors import StackError
 from stack import env_file, http_probe, servers
@@ -44,9 +44,9 @@ class Minio:
         client = s3_client(self.address(stack), stack.credentials.s3_access_key, stack.credentials.s3_secret_key)
         bucket = stack.settings.lake_bucket
         try:
-            existing = {found["Name"] for found in client.list_buckets()["Buckets"]}  # type: ignore[attr-defined]
+            existing = {found["Name"] for found in client.list_buckets()["Buckets"]}
             if bucket not in existing:
-                client.create_bucket(Bucket=bucket)  # type: ignore[attr-defined]
+                client.create_bucket(Bucket=bucket)
         except (ClientError, BotoCoreError) as error:
             raise StackError(f"minio is up, but its bucket {bucket!r} cannot be made: {error}") from error
         finally:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-import pg8000.native
+import pg8000.native  # type: ignore[import-untyped]
 
 from sensorlake.errors import StackError
 from stack import privileges, servers
@@ -71,8 +71,9 @@ class Postgres:
             if _code(error) != "28P01":
                 raise
             raise StackError(
-                f"postgres does not take the passwords of {settings.credentials_file} and servers.env: its data was made "
-                f"with others. Bring those files back, or delete {stack.data_of(self.name)} (and what it holds) to begin anew."
+                f"postgres does not take the passwords of {settings.credentials_file} and servers.env: its data was "
+                f"made with others. Bring those files back, or delete {stack.data_of(self.name)} (and what it holds) "
+                "to begin anew."
             ) from error
 
 
@@ -86,8 +87,11 @@ def _initialise(stack: Stack, initdb: list[str], folder: Path) -> None:
     privileges.hand_over(secret)
     try:
         done = subprocess.run(
-            [*initdb, "-D", str(new), "-U", _ADMIN, f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8"]
-            + ["--locale=C", "--no-instructions", "--no-sync"],
+            [
+                *initdb,
+                *("-D", str(new), "-U", _ADMIN, f"--pwfile={secret}", "--auth=scram-sha-256"),
+                *("--encoding=UTF8", "--locale=C", "--no-instructions", "--no-sync"),
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -1,0 +1,28 @@
+"""What every test may ask for: the local servers, started once for the whole session."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sensorlake import settings as settings_module
+from sensorlake.settings import PREFIX, Settings
+
+
+@pytest.fixture(scope="session")
+def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The settings of a Kafka, MinIO, PostgreSQL and InfluxDB of this session's own, in a folder that goes with it.
+
+    Tests share the servers: use topic prefixes, buckets, schemas and measurements of your own. Ports are free ones:
+    a stack that runs on this machine already is not touched.
+    """
+    from stack import selection, up  # noqa: PLC0415 - only tests that need servers pay for their clients
+
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in [name for name in os.environ if name.startswith(PREFIX)]:
+            patch.delenv(variable)
+        own = settings_module.load(tmp_path_factory.mktemp("stack"))
+        try:
+            yield up.bring_up(own, selection.chosen(None, os.environ))
+        finally:
+            up.bring_down(own)
