@@ -1,7 +1,7 @@
 """Sending to Kafka: no more in memory than the client's queue holds, and every message accounted for."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 
 import orjson
@@ -14,6 +14,12 @@ from sensorlake.errors import StackError
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 30.0
 ANSWER_SECONDS = 10.0
+QUEUE_WAIT_SECONDS = 0.05
+
+
+def never() -> bool:
+    """The stop of a run that nobody stops."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -58,17 +64,20 @@ class Outlet:
     topic: str
     deliveries: Deliveries = field(default_factory=Deliveries)
 
-    def send(self, block: Block) -> None:
-        """Hand a block to the client; waits while its queue is full."""
+    def send(self, block: Block, stop: Callable[[], bool]) -> int:
+        """Hand a block to the client; waits while its queue is full. How many messages it took: all, unless stopped."""
         produce, topic = self.producer.produce, self.topic
-        for key, payload in zip(block.keys, block.payloads, strict=True):
+        for taken, (key, payload) in enumerate(zip(block.keys, block.payloads, strict=True)):
             while True:
                 try:
                     produce(topic, payload, key)
                     break
                 except BufferError:
-                    self.producer.poll(0.05)
+                    self.producer.poll(QUEUE_WAIT_SECONDS)
+                    if stop():
+                        return taken
         self.producer.poll(0)
+        return len(block.payloads)
 
 
 def connect(servers: str, topic: str) -> Outlet:
@@ -111,18 +120,21 @@ def connect(servers: str, topic: str) -> Outlet:
     return Outlet(producer, topic, deliveries)
 
 
-def publish(blocks: Iterable[Block], outlet: Outlet, clock: Clock, flush_seconds: float = FLUSH_SECONDS) -> Summary:
-    """Send every block as it comes, wait for the acknowledgements, say what happened."""
+def publish(blocks: Iterable[Block], outlet: Outlet, clock: Clock, stop: Callable[[], bool] = never) -> Summary:
+    """Send every block as it comes, wait for the acknowledgements, say what happened.
+
+    `stop` ends the wait for a broker that takes nothing more; the blocks must hear it too.
+    """
     sent = readings = violations = lag = 0
     begun: int | None = None
     for block in blocks:
-        outlet.send(block)
+        taken = outlet.send(block, stop)
         begun = int(block.due[0]) if begun is None else begun
         lag = max(lag, clock.now() - int(block.due[0]))
-        sent += len(block.payloads)
-        readings += block.readings
+        sent += taken
+        readings += block.readings if taken == len(block.payloads) else taken
         violations += block.violations
-    unanswered = outlet.producer.flush(flush_seconds)
+    unanswered = outlet.producer.flush(FLUSH_SECONDS)
     seconds = max(0.0, (clock.now() - begun) / 1e6) if begun is not None else 0.0
     failed = outlet.deliveries.failed + unanswered
     return Summary(

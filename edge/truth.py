@@ -9,6 +9,7 @@ from edge.block import Block
 from edge.episodes import Kind
 from edge.metrics import METRICS
 from edge.simulator import Simulator
+from sensorlake.errors import InputFileError
 
 COLUMNS = ("device_id", "metric", "kind", "start", "end", "readings", "magnitude")
 
@@ -31,15 +32,22 @@ def rows(simulator: Simulator, window: int) -> Iterator[tuple[str, str, str, str
 
 
 class TruthFile:
-    """A CSV file that always knows more than the readings sent so far."""
+    """A CSV file that always knows more than the readings sent so far; one that is there already is replaced.
+
+    Raises:
+        InputFileError: the file cannot be written.
+    """
 
     def __init__(self, path: Path, simulator: Simulator) -> None:
         self.path = path
         self._simulator = simulator
         self._written = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+        except OSError as error:
+            raise InputFileError(f"{path}: the injected faults cannot be written: {error.strerror or error}") from None
         self.cover(0)
 
     def cover(self, message: int) -> None:

@@ -20,9 +20,12 @@ def simulate(
     *,
     sensors: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sensors send.")] = 10_000,
     rate: Annotated[
-        float | None, typer.Option(min=0.001, help="Messages a second over all sensors. [default: one a sensor]")
+        float | None,
+        typer.Option(min=0.001, max=1e7, help="Messages a second over all sensors. [default: one a sensor]"),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.001, help="Length of the run. [default: until Ctrl-C]")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.001, max=1e9, help="Length of the run. [default: until Ctrl-C]")
+    ] = None,
     anomaly_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of sensors with injected faults.")] = 0.05,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same fleet, values and faults.")] = 0,
     truth: Annotated[
@@ -42,16 +45,16 @@ def simulate(
     chosen = settings.load()
     outlet = producer.connect(chosen.kafka_bootstrap_servers, Topics(chosen.topic_prefix).raw)
     clock = pacing.SteadyClock()
-    # building a large fleet takes a moment: its first message must not be late for that
-    start = clock.now() + 200_000 + sensors * 20
-    simulator = Simulator(sensors, anomaly_rate, seed, start, rate=rate, seconds=seconds)
-    file = TruthFile(truth or chosen.data_dir / "truth" / f"simulate-{start // 1_000_000}-seed{seed}.csv", simulator)
-    length = f"for {seconds:g} s" if seconds else "until Ctrl-C"
-    typer.echo(
-        f"{sensors} sensors send {simulator.rate:g} messages/s to {outlet.topic} {length}; injected faults: {file.path}"
-    )
     with stopping.on_signals() as stop:
-        summary = producer.publish(file.ahead_of(pacing.steady(simulator, clock, stop)), outlet, clock)
+        # building a large fleet takes a moment: its first message must not be late for that
+        start = clock.now() + 200_000 + sensors * 20
+        simulator = Simulator(sensors, anomaly_rate, seed, start, rate=rate, seconds=seconds)
+        name = f"simulate-{start // 1_000_000}-seed{seed}.csv"
+        file = TruthFile(truth or chosen.data_dir / "truth" / name, simulator)
+        length = f"for {seconds:g} s" if seconds else "until Ctrl-C"
+        typer.echo(f"{sensors} sensors send {simulator.rate:g} messages/s to {outlet.topic} {length}")
+        typer.echo(f"injected faults: {file.path}")
+        summary = producer.publish(file.ahead_of(pacing.steady(simulator, clock, stop)), outlet, clock, stop)
     _finish(summary, outlet, chosen.kafka_bootstrap_servers)
 
 
@@ -90,7 +93,7 @@ def replay(
     plan = Replay(clock.now(), speed, keep_timestamps, loop)
     messages = merged([plan.messages(source.rows) for source in sources])
     with stopping.on_signals() as stop:
-        summary = producer.publish(pacing.timed(messages, clock, stop), outlet, clock)
+        summary = producer.publish(pacing.timed(messages, clock, stop), outlet, clock, stop)
     _finish(summary, outlet, chosen.kafka_bootstrap_servers)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from contracts.topics import Topics
 from sensorlake import settings
@@ -88,7 +89,7 @@ def test_an_endless_run_ends_with_a_summary_on_a_signal(deployment: dict[str, st
         [*COMMAND, "simulate", "--sensors", "10"], env=deployment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        assert "until Ctrl-C" in process.stdout.readline()
+        assert "until Ctrl-C" in process.stdout.readline()  # from here on the signal is caught
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0

@@ -1,11 +1,15 @@
 """What the user is told when Kafka is not there or does not answer."""
 
 import socket
+from typing import cast
 
 import pytest
+from confluent_kafka import Producer
 
 from edge import producer
-from edge.producer import Deliveries, Summary
+from edge.pacing import SteadyClock
+from edge.producer import Deliveries, Outlet, Summary, publish
+from edge.simulator import Simulator
 from sensorlake.errors import StackError
 
 
@@ -27,3 +31,32 @@ def test_unacknowledged_messages_are_an_error() -> None:
     producer.require_delivery(summary(0), Deliveries(), "broker:9092")
     with pytest.raises(StackError, match="3 of 10 messages were not acknowledged by broker:9092: no answer"):
         producer.require_delivery(summary(3), Deliveries(), "broker:9092")
+
+
+class FullQueue:
+    """A client whose broker takes nothing after the first `room` messages."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.polls = 0
+
+    def produce(self, topic: str, value: bytes, key: bytes) -> None:
+        if not self.room:
+            raise BufferError
+        self.room -= 1
+
+    def poll(self, timeout: float) -> int:
+        self.polls += 1
+        return 0
+
+    def flush(self, timeout: float) -> int:
+        return 1
+
+
+def test_a_full_queue_is_waited_for_until_the_run_is_stopped() -> None:
+    client = FullQueue(room=3)
+    block = Simulator(10, 0, 0, 0, seconds=1).block(0, 10)
+    outlet = Outlet(cast("Producer", client), "raw")
+    said = publish([block], outlet, SteadyClock(), stop=lambda: client.polls > 5)
+    assert (said.sent, said.acknowledged, said.failed) == (3, 2, 1)
+    assert client.polls == 6

@@ -11,6 +11,7 @@ from edge import limits
 from edge.episodes import Kind
 from edge.simulator import Simulator
 from edge.truth import TruthFile, rows
+from sensorlake.errors import InputFileError
 
 START = 1_795_000_000_000_000
 RESERVED = {"device_id", "timestamp", "location", "battery", "signal"}
@@ -186,3 +187,9 @@ def test_limits_hardly_fire_on_normal_rows_of_the_examples(name: str, caught: in
             true += beyond and row["anomaly"] == "1"
     assert false / normal < 0.001
     assert true >= caught
+
+
+def test_a_truth_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputFileError, match=r"file/truth\.csv: the injected faults cannot be written"):
+        TruthFile(tmp_path / "file" / "truth.csv", Simulator(5, 1, 1, START))
