@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-FILE = Path(__file__).parent.parent / "contracts" / "limits.json"
+from contracts import avro
+
+FILE = avro.FOLDER.parent / "limits.json"
 
 
 @dataclass(frozen=True)

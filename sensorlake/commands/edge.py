@@ -49,7 +49,7 @@ def simulate(
         # building a large fleet takes a moment: its first message must not be late for that
         start = clock.now() + 200_000 + sensors * 20
         simulator = Simulator(sensors, anomaly_rate, seed, start, rate=rate, seconds=seconds)
-        name = f"simulate-{start // 1_000_000}-seed{seed}.csv"
+        name = f"simulate-{start // 1000}-seed{seed}.csv"
         file = TruthFile(truth or chosen.data_dir / "truth" / name, simulator)
         length = f"for {seconds:g} s" if seconds else "until Ctrl-C"
         typer.echo(f"{sensors} sensors send {simulator.rate:g} messages/s to {outlet.topic} {length}")

@@ -40,16 +40,16 @@ class FullQueue:
         self.room = room
         self.polls = 0
 
-    def produce(self, topic: str, value: bytes, key: bytes) -> None:
+    def produce(self, _topic: str, _value: bytes, _key: bytes) -> None:
         if not self.room:
             raise BufferError
         self.room -= 1
 
-    def poll(self, timeout: float) -> int:
+    def poll(self, _timeout: float) -> int:
         self.polls += 1
         return 0
 
-    def flush(self, timeout: float) -> int:
+    def flush(self, _timeout: float) -> int:
         return 1
 
 
