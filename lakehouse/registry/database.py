@@ -1,0 +1,91 @@
+"""Connections to PostgreSQL, with errors that say what to do."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from sensorlake.errors import StackError
+from sensorlake.settings import Settings
+
+CONNECT_SECONDS = 5
+
+LOGIN_REFUSED = "28P01"
+NO_SUCH_DATABASE = "3D000"
+NOT_ALLOWED = "42501"
+
+
+def url(settings: Settings) -> URL:
+    """Where the database is; as text it shows *** in place of the password."""
+    return URL.create(
+        "postgresql+pg8000",
+        username=settings.postgres_user,
+        password=settings.postgres_password.get_secret_value() or None,
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        database=settings.postgres_database,
+    )
+
+
+@contextmanager
+def transaction(settings: Settings) -> Iterator[Connection]:
+    """A connection whose work is committed at the end of the block, or undone if the block raises.
+
+    Raises:
+        StackError: nothing answers, or the server refuses this user, password or database.
+    """
+    _require_answer(settings)
+    engine = create_engine(url(settings), poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        reason = _reason(settings, sqlstate(error))
+        if reason is None:
+            raise
+        raise StackError(f"PostgreSQL at {_address(settings)} {reason}") from error
+    finally:
+        engine.dispose()
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """PostgreSQL's five-character code of what went wrong; empty where the server sent none."""
+    fields = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return str(fields.get("C", "")) if isinstance(fields, dict) else ""
+
+
+def _address(settings: Settings) -> str:
+    return f"{settings.postgres_host}:{settings.postgres_port}"
+
+
+def _require_answer(settings: Settings) -> None:
+    """Knock first: the driver's own time limit would cut off slow statements, too."""
+    try:
+        socket.create_connection((settings.postgres_host, settings.postgres_port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise StackError(
+            f"PostgreSQL does not answer at {_address(settings)} ({error.strerror or error}). Start it with "
+            "`sensorlake up`, or say where yours is: SENSORLAKE_POSTGRES_HOST and SENSORLAKE_POSTGRES_PORT"
+        ) from error
+
+
+def _reason(settings: Settings, code: str) -> str | None:
+    if code == LOGIN_REFUSED:
+        return (
+            f"refuses the password of user {settings.postgres_user!r}: see SENSORLAKE_POSTGRES_USER and "
+            f"SENSORLAKE_POSTGRES_PASSWORD, or {settings.credentials_file}"
+        )
+    if code == NO_SUCH_DATABASE:
+        return (
+            f"has no database {settings.postgres_database!r}: `sensorlake up` makes it in the local server; in "
+            f"yours, run `create database {settings.postgres_database}` or set SENSORLAKE_POSTGRES_DATABASE"
+        )
+    if code == NOT_ALLOWED:
+        return (
+            f"does not let user {settings.postgres_user!r} do this in database {settings.postgres_database!r}: make that "
+            "user the owner of the database"
+        )
+    return None
