@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from sensorlake.errors import StackError
 
 
@@ -47,6 +45,8 @@ def locked(name: str, waiting: Callable[[Path], None] | None = None) -> Iterator
     Raises:
         StackError: the cache folder cannot be written.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - set-up reads this module before packages are installed
+
     path = cache_dir() / "locks" / f"{name}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

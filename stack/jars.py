@@ -40,10 +40,10 @@ def ensure(section: str, *, fetched: Callable[[str], None] = lambda _: None) -> 
     Raises:
         StackError: a jar is not what the lock says, or could not be fetched.
     """
+    if is_complete(section):
+        return False
     jars = _locked_jars(section)
     final = set_dir(section, jars)
-    if not wrong_jars(jars, final):
-        return False
     work = cache.partial_dir(f"jars-{final.name}")
     shutil.rmtree(work / "out", ignore_errors=True)
     shutil.rmtree(work / "set", ignore_errors=True)
@@ -63,6 +63,12 @@ def ensure(section: str, *, fetched: Callable[[str], None] = lambda _: None) -> 
     cache.move_into_place(work / "set", final)
     shutil.rmtree(work)
     return True
+
+
+def is_complete(section: str) -> bool:
+    """Is every jar of the section here with the sha256 of the lock?"""
+    jars = _locked_jars(section)
+    return not wrong_jars(jars, set_dir(section, jars))
 
 
 def wrong_jars(jars: list[Jar], folder: Path) -> list[str]:

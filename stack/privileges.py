@@ -34,7 +34,7 @@ def without_root(folder: Path) -> list[str]:
     if closed:
         raise StackError(
             f"PostgreSQL does not run as root, and the user it runs as instead cannot enter {closed} (mode 0700).\n"
-            f"Set SENSORLAKE_DATA_DIR to a folder outside it, run `chmod o+x {closed}`, or leave it out: WITHOUT=postgres"
+            f"Set SENSORLAKE_DATA_DIR to a folder outside it, run `chmod o+x {closed}`, or use WITHOUT=postgres"
         )
     hand_over(folder)
     return list(_SETPRIV)

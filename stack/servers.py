@@ -20,12 +20,32 @@ def cached(name: str, version: str) -> Path:
     return cache_dir() / "servers" / f"{name}-{version}"
 
 
+def cached_minio() -> Path:
+    return cached("minio", MINIO_VERSION) / "minio"
+
+
+def cached_influxd() -> Path:
+    return cached("influxd", INFLUXDB_VERSION) / "influxd"
+
+
+def cached_postgres() -> Path:
+    return cached("postgres", POSTGRES_VERSION) / "bin" / "postgres"
+
+
+def has_minio() -> bool:
+    return cached_minio().is_file() or installed_minio() is not None
+
+
+def has_influxd() -> bool:
+    return cached_influxd().is_file() or installed_influxd() is not None
+
+
 def find_minio() -> Path:
-    return installed_minio() or _from_cache(cached("minio", MINIO_VERSION) / "minio", "minio")
+    return installed_minio() or _from_cache(cached_minio(), "minio")
 
 
 def find_influxd() -> Path:
-    return installed_influxd() or _from_cache(cached("influxd", INFLUXDB_VERSION) / "influxd", "influxdb")
+    return installed_influxd() or _from_cache(cached_influxd(), "influxdb")
 
 
 def installed_minio() -> Path | None:
@@ -52,9 +72,8 @@ def find_postgres(*, data_version: int | None = None) -> Path:
         StackError: none is here, or none that reads the data.
     """
     candidates = installed_postgres()
-    in_cache = cached("postgres", POSTGRES_VERSION) / "bin"
-    if (in_cache / "postgres").is_file():
-        candidates = [*candidates, (int(POSTGRES_VERSION.split(".", maxsplit=1)[0]), in_cache)]
+    if cached_postgres().is_file():
+        candidates = [*candidates, (int(POSTGRES_VERSION.split(".", maxsplit=1)[0]), cached_postgres().parent)]
     if data_version is None and candidates:
         return candidates[0][1]
     for version, folder in candidates:

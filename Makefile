@@ -1,0 +1,22 @@
+# Everything a developer runs. `make setup` is the only target that fetches or compiles; the others call it first.
+.PHONY: setup demo test lint types lock
+
+setup:
+	@sh stack/bootstrap.sh
+
+demo: setup
+	@.venv/bin/sensorlake demo
+
+test: setup
+	@.venv/bin/pytest
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: setup
+	@.venv/bin/mypy
+
+# Resolves every version anew: look at the difference before you commit it.
+lock: setup
+	@sh stack/bootstrap.sh --lock
