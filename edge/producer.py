@@ -99,6 +99,7 @@ def connect(servers: str, topic: str) -> Outlet:
             "queue.buffering.max.messages": 200_000,
             "queue.buffering.max.kbytes": 262_144,
             "partitioner": "murmur2_random",  # as Java producers do, so that a device keeps its partition whoever sends
+            "delivery.timeout.ms": 300_000,
             "delivery.report.only.error": True,
             "on_delivery": deliveries.report,
         },
