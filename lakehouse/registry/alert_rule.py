@@ -13,8 +13,8 @@ from sensorlake.settings import Settings
 class AlertRule:
     """What is normal for a metric of one device, or of every device where `device_id` is None.
 
-    `lower` and `upper` are hard limits in `unit`; `z_limit` counts standard deviations from the mean. A limit that is None
-    is not applied; at least one is there.
+    `lower` and `upper` are hard limits in `unit`; `z_limit` counts standard deviations from the mean. A limit that is
+    None is not applied; at least one is there.
     """
 
     metric: str

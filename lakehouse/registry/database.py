@@ -16,6 +16,7 @@ CONNECT_SECONDS = 5
 LOGIN_REFUSED = "28P01"
 NO_SUCH_DATABASE = "3D000"
 NOT_ALLOWED = "42501"
+NO_SUCH_TABLE = "42P01"
 
 
 def url(settings: Settings) -> URL:
@@ -85,7 +86,12 @@ def _reason(settings: Settings, code: str) -> str | None:
         )
     if code == NOT_ALLOWED:
         return (
-            f"does not let user {settings.postgres_user!r} do this in database {settings.postgres_database!r}: make that "
-            "user the owner of the database"
+            f"does not let user {settings.postgres_user!r} do this in database {settings.postgres_database!r}: make "
+            "that user the owner of the database"
+        )
+    if code == NO_SUCH_TABLE:
+        return (
+            f"holds no registry in database {settings.postgres_database!r} yet, or an older one: "
+            "`sensorlake up` makes it"
         )
     return None

@@ -7,8 +7,8 @@ Everything happens in one transaction, in this order:
 3. run the migrations that are missing, seeds included;
 4. commit, which also gives the lock back.
 
-A crash anywhere before step 4 leaves the database as it was. The process that waited in step 1 finds nothing left to do, or
-does all of it where the first one died.
+A crash anywhere before step 4 leaves the database as it was. The process that waited in step 1 finds nothing left to
+do, or does all of it where the first one died.
 """
 
 from pathlib import Path

@@ -1,9 +1,9 @@
 """Writes what a new registry starts with; a row that is there already stays as it is.
 
-`seed/devices.csv` holds the two example series and the first 500 devices of `sensorlake simulate`, each at its location in
-the default fleet (10,000 sensors, seed 0). Maintenance and events are counted back from the hour of the migration, so that
-they lie beside the readings of a demo. `delete from registry.devices where is_example` removes these devices with their
-configurations and maintenance.
+`seed/devices.csv` holds the two example series and the first 500 devices of `sensorlake simulate`, each at its
+location in the default fleet (10,000 sensors, seed 0). Maintenance and events are counted back from the hour of the
+migration, so that they lie beside the readings of a demo. `delete from registry.devices where is_example` removes these
+devices with their configurations and maintenance.
 """
 
 import csv

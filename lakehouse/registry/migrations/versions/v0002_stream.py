@@ -30,6 +30,7 @@ TABLES = (
         threshold_version bigint,
         model_version text,
         detected_at timestamptz not null,
+        event_date date not null,
         stored_at timestamptz not null default clock_timestamp()
     )
     """,
