@@ -1,7 +1,7 @@
 """The Avro files beside this module, read and parsed: the one source of every shape.
 
-    >>> field_names("reading")[:3]
-    ['reading_id', 'device_id', 'sensor_id']
+>>> field_names("reading")[:3]
+['reading_id', 'device_id', 'sensor_id']
 """
 
 import json

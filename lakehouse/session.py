@@ -1,0 +1,98 @@
+"""One Spark session, set up for Delta on S3-compatible storage and for small machines.
+
+Why each setting: docs/decisions/versions-and-jars.md.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from sensorlake.settings import Settings
+
+_JVM = (
+    "-XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
+    "-Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
+)
+
+_CONFIG = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    # Delta's default of 50 tasks a commit is meant for logs of millions of files.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.scheduler.mode": "FAIR",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+    "spark.sql.streaming.metricsEnabled": "true",
+    "spark.sql.streaming.stateStore.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+    "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+    # Hadoop's own local file system forks chmod and readlink for every checkpoint file.
+    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+    ),
+    "spark.ui.showConsoleProgress": "false",
+    "spark.ui.retainedJobs": "100",
+    "spark.ui.retainedStages": "100",
+    "spark.sql.ui.retainedExecutions": "50",
+    "spark.sql.streaming.ui.retainedQueries": "20",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|credential",
+}
+
+
+def build(settings: Settings, classpath: Sequence[Path], java_home: Path, *, cores: int | None = None) -> SparkSession:
+    """Start a local Spark session.
+
+    Args:
+        classpath: the jars beyond pyspark's own (`stack.jars.spark_classpath()`).
+        java_home: a Java 17 or 21 (`stack.java.java_home()`).
+        cores: task slots; `settings.spark_cores` unless given. Slots, not processors: real-time mode holds one a partition.
+    """
+    os.environ["JAVA_HOME"] = str(java_home)
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"  # the web page of Spark has no setting for its address
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = (
+        SparkSession.builder.appName("sensorlake")
+        .master(f"local[{cores or settings.spark_cores}]")
+        .config("spark.driver.memory", settings.spark_driver_memory)
+        .config("spark.driver.extraClassPath", os.pathsep.join(map(str, classpath)))
+        .config("spark.driver.extraJavaOptions", _JVM)
+        .config("spark.sql.warehouse.dir", str(settings.data_dir.absolute() / "spark-warehouse"))
+        .config("spark.local.dir", str(settings.data_dir.absolute() / "spark-local"))
+    )
+    for name, value in _CONFIG.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    _use_storage(spark, settings)
+    return spark
+
+
+def _use_storage(spark: SparkSession, settings: Settings) -> None:
+    """Point S3A at the storage. Set on the running session, as settings of the start stand on the command line of the JVM,
+    where every user of the machine reads them."""
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    for name, value in {
+        "fs.s3a.endpoint": settings.s3_endpoint,
+        "fs.s3a.endpoint.region": "us-east-1",
+        "fs.s3a.access.key": settings.s3_access_key,
+        "fs.s3a.secret.key": settings.s3_secret_key.get_secret_value(),
+        "fs.s3a.path.style.access": "true",
+        "fs.s3a.connection.ssl.enabled": str(settings.s3_endpoint.startswith("https")).lower(),
+        "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+        "fs.s3a.fast.upload.buffer": "bytebuffer",
+        "fs.s3a.directory.marker.retention": "keep",
+        "fs.s3a.bucket.probe": "0",
+        "fs.s3a.attempts.maximum": "5",
+        "fs.s3a.connection.establish.timeout": "5s",
+        "fs.s3a.connection.timeout": "20s",
+    }.items():
+        hadoop.set(name, value)

@@ -1,0 +1,53 @@
+"""Makes the Kafka topics that are missing and checks what the stream relies on."""
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from contracts.topics import Topics
+from sensorlake.errors import StreamError
+from sensorlake.settings import Settings
+
+LARGEST_MESSAGE = 16 * 1024 * 1024
+_SECONDS = 20
+
+# A message's verdict depends on when it arrived (streaming/validation.py), so the broker's clock has to say so, not the sender's.
+_ARRIVAL = "message.timestamp.type"
+
+
+def ensure(settings: Settings) -> Topics:
+    """Have all topics of this deployment, with arrival times by the broker.
+
+    Raises:
+        StreamError: the broker cannot be reached, or the raw topic keeps the senders' times.
+    """
+    topics = Topics(settings.topic_prefix)
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers, "log_level": 0})
+    try:
+        known = admin.list_topics(timeout=_SECONDS).topics
+    except KafkaException as error:
+        raise StreamError(
+            f"Kafka does not answer at {settings.kafka_bootstrap_servers} ({error.args[0].str()}): start it with "
+            f"`sensorlake up`, or set SENSORLAKE_KAFKA_BOOTSTRAP_SERVERS"
+        ) from None
+    config = {_ARRIVAL: "LogAppendTime", "max.message.bytes": str(LARGEST_MESSAGE)}
+    missing = [
+        NewTopic(name, num_partitions=settings.kafka_partitions, replication_factor=1, config=config)
+        for name in topics.all()
+        if name not in known
+    ]
+    if missing:
+        for made in admin.create_topics(missing, operation_timeout=_SECONDS).values():
+            made.result()
+    _require_arrival_times(admin, topics.raw)
+    return topics
+
+
+def _require_arrival_times(admin: AdminClient, topic: str) -> None:
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    config = admin.describe_configs([resource])[resource].result(timeout=_SECONDS)
+    if config[_ARRIVAL].value != "LogAppendTime":
+        raise StreamError(
+            f"topic {topic} keeps the senders' times ({_ARRIVAL}={config[_ARRIVAL].value}), so that a device with a wrong "
+            f"clock could not be told from the others. Change it:\n"
+            f"  kafka-configs --alter --entity-type topics --entity-name {topic} --add-config {_ARRIVAL}=LogAppendTime"
+        )
