@@ -1,4 +1,4 @@
-"""Contracts: what others have built on. A test that fails here says that a change breaks data or messages already written."""
+"""Contracts: what others have built on. A failure here says that a change breaks data or messages already written."""
 
 import io
 from datetime import UTC, date, datetime
@@ -13,12 +13,13 @@ from sensorlake.errors import ContractError
 FIELDS = {
     "reading": "reading_id device_id sensor_id metric event_time value unit location received_at source_partition "
     "source_offset event_date",
-    "anomaly": "anomaly_id device_id sensor_id metric event_time window_start window_end value score threshold detector "
-    "severity is_anomaly features threshold_version model_version detected_at event_date",
-    "dead_letter": "payload key dq_reason source_topic source_partition source_offset replay_count received_at event_date",
-    "device_event": "event_id device_id event_type event_time detail",
-    "feature": "window_kind window_start window_end device_id metric count mean stddev min max range delta rate_of_change "
+    "anomaly": "anomaly_id device_id sensor_id metric event_time window_start window_end value score threshold "
+    "detector severity is_anomaly features threshold_version model_version detected_at event_date",
+    "dead_letter": "payload key dq_reason source_topic source_partition source_offset replay_count received_at "
     "event_date",
+    "device_event": "event_id device_id event_type event_time detail",
+    "feature": "window_kind window_start window_end device_id metric count mean stddev min max range delta "
+    "rate_of_change event_date",
     "threshold": "device_id metric lower upper mean stddev z_limit unit version published_at published_by",
 }
 SCHEMAS = sorted(file.stem for file in avro.FOLDER.glob("*.avsc"))
@@ -71,8 +72,8 @@ def test_spark_has_the_columns_of_the_schema(name):
 
 def test_spark_types_follow_from_avro_types():
     assert shapes.spark_ddl("device_event") == (
-        "event_id STRING NOT NULL, device_id STRING NOT NULL, event_type STRING NOT NULL, event_time TIMESTAMP NOT NULL, "
-        "detail MAP<STRING, STRING> NOT NULL"
+        "event_id STRING NOT NULL, device_id STRING NOT NULL, event_type STRING NOT NULL, event_time TIMESTAMP "
+        "NOT NULL, detail MAP<STRING, STRING> NOT NULL"
     )
     anomaly = shapes.spark_ddl("anomaly")
     assert "window_start TIMESTAMP, " in anomaly, "a union with null is a nullable column"

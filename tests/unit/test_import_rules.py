@@ -53,7 +53,7 @@ RULES = {
 
 
 def imports(source: str) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of every import, also those inside functions and type checks; a relative one starts with a dot."""
+    """(line, dotted name) of every import, also inside functions; the name of a relative one starts with a dot."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
