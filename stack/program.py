@@ -18,5 +18,5 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
     stop_signal: Literal["TERM", "INT"] = "TERM"
     stop_seconds: int = 20
-    started_after: int = 2
+    started_after: int = 1
     priority: int = 100

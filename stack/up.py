@@ -33,6 +33,9 @@ def bring_up(settings: Settings, names: list[str], report: Report = lambda _name
     layout = Layout.of(settings)
     layout.make()
     with _exclusive(layout):
+        settings = settings_module.load(
+            settings.data_dir
+        )  # another `up` may have written addresses since they were read
         # Two clones that start at once must not choose the same port: it is theirs only when their server listens.
         with cache.locked("ports", lambda _: report("ports", "another stack is starting, waiting for it")):
             _start_all(_settle(settings, layout, names), names, report)
@@ -83,9 +86,11 @@ def _start(stack: Stack, service: Service, report: Report) -> None:
     report(service.name, "starting")
     supervisor.start(stack.layout, service.name)
     deadline = time.monotonic() + READY_SECONDS
-    while not service.is_ready(stack):
+    while True:
         info = supervisor.processes(stack.layout).get(service.name)
         late = time.monotonic() > deadline
+        if info and info.state == "RUNNING" and service.is_ready(stack):
+            break
         if late or info is None or info.state in ("FATAL", "BACKOFF", "EXITED"):
             why = f"not ready after {READY_SECONDS} s" if late else info.complaint if info else "its supervisor ended"
             raise StackError(f"{service.name} did not start: {why}\n{log_end(stack.layout, service.name)}")

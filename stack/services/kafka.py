@@ -83,7 +83,7 @@ class Kafka:
         command += [f"-Dlog4j2.configurationFile={logging}", "-cp", _class_path()]
         if not (folder / "data" / "meta.properties").is_file():
             _format(command, properties, folder / "data")
-        return Program(self.name, [*command, "kafka.Kafka", str(properties)], folder, stop_seconds=30)
+        return Program(self.name, [*command, "kafka.Kafka", str(properties)], folder, stop_seconds=30, started_after=3)
 
     def is_ready(self, stack: Stack) -> bool:
         admin = AdminClient({"bootstrap.servers": self.address(stack), "log_level": 0, "socket.timeout.ms": 3000})
