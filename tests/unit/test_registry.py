@@ -55,7 +55,8 @@ def test_the_address_shows_no_password():
 
 def test_migrations_form_one_line():
     scripts = ScriptDirectory.from_config(migration.config())
-    assert [script.revision for script in scripts.walk_revisions()] == ["0003", "0002", "0001"]
+    revisions = [script.revision for script in scripts.walk_revisions("base", "head")]
+    assert revisions == [f"{number:04}" for number in range(len(revisions), 0, -1)]
 
 
 def test_seeded_simulated_devices_are_those_of_the_simulator():
