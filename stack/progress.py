@@ -1,6 +1,7 @@
 """Progress of long steps: a live line on a terminal, a plain line now and then elsewhere."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,12 @@ class Step:
     def __init__(self, name: str, total: int | None, bars: Bars | None) -> None:
         self._name, self._total, self._bars = name, total, bars
         self._done, self._note = 0, ""
-        self._began = self._told = time.monotonic()
+        self._began = time.monotonic()
         self._task = bars.add_task(name, total=total, note="") if bars else None
+        self._over = threading.Event()
         if not bars:
-            self._print("")
+            self._print(" begun")
+            threading.Thread(target=self._tell_now_and_then, daemon=True).start()
 
     def advance(self, note: str = "") -> None:
         self._done += 1
@@ -38,12 +41,18 @@ class Step:
         self._note = text if len(text) <= _WIDEST_NOTE else "..." + text[3 - _WIDEST_NOTE :]
         if self._bars and self._task is not None:
             self._bars.update(self._task, completed=self._done, total=self._total, note=self._note)
-        elif time.monotonic() - self._told >= _PLAIN_EVERY_SECONDS:
-            self._told = time.monotonic()
+
+    def _tell_now_and_then(self) -> None:
+        while not self._over.wait(_PLAIN_EVERY_SECONDS):  # a linker says nothing for half a minute
             count = f" {self._done}/{self._total}" if self._total else f" {self._done}" if self._done else ""
-            self._print(f"{count} {time.monotonic() - self._began:.0f} s {self._note}")
+            self._print(f"{count} {time.monotonic() - self._began:.0f} s {self._note}".rstrip())
+
+    def stop(self) -> None:
+        """No more lines of this step."""
+        self._over.set()
 
     def finish(self) -> None:
+        self.stop()
         seconds = time.monotonic() - self._began
         if self._bars and self._task is not None:
             self._bars.remove_task(self._task)
@@ -62,7 +71,10 @@ def step(name: str, total: int | None = None) -> Iterator[Step]:
     console = Console()
     if not console.is_terminal:
         shown = Step(name, total, None)
-        yield shown
+        try:
+            yield shown
+        finally:
+            shown.stop()
         shown.finish()
         return
     columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())

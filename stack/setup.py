@@ -5,6 +5,7 @@ set up at once.
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from stack.progress import Step
 
 def main() -> None:
     began = time.monotonic()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the end of the terminal must end the compilers too
+        signal.signal(number, signal.default_int_handler)
     try:
         set_up()
     except SensorlakeError as error:
