@@ -1,5 +1,6 @@
 """`sensorlake up` as a person sees it: progress while it starts, then news until Ctrl-C, which stops everything."""
 
+import os
 import signal
 import sys
 import time
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from sensorlake.settings import Settings
-from stack import status, status_table, supervisor
+from stack import selection, status, status_table, supervisor
 from stack.layout import Layout
 from stack.up import bring_down, bring_up
 
@@ -34,7 +35,7 @@ def run(settings: Settings, names: list[str], *, detach: bool) -> None:
     with _signals_end_it():
         try:
             settings = bring_up(settings, names, report)
-            _say(status_table.render(status.status(settings)))
+            _say(status_table.render(status.status(settings, selection.left_out(os.environ))))
             if detach or not ours:
                 _say("up; `sensorlake down` stops them")
                 return

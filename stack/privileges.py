@@ -12,8 +12,8 @@ _UNSHARE = ["unshare", "-U", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}"]
 _SETPRIV = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
 
 
-def without_root(folder: Path) -> list[str]:
-    """What to put before a command in `folder`, so that it does not run as root; nothing for ordinary users.
+def without_root(program: Path, folder: Path) -> list[str]:
+    """What to put before `program`, working in `folder`, so that it does not run as root; nothing for ordinary users.
 
     A user namespace comes first: in it root is nobody, yet files stay root's, so a clone in a 0700 home works.
     Where namespaces are forbidden (in some containers) nobody itself is used, and owns the folder.
@@ -30,12 +30,13 @@ def without_root(folder: Path) -> list[str]:
             "PostgreSQL does not run as root, and neither `unshare -U` nor `setpriv --reuid` works here.\n"
             "Run sensorlake as an ordinary user, or leave PostgreSQL out: WITHOUT=postgres"
         )
-    closed = next((parent for parent in folder.resolve().parents if not parent.stat().st_mode & 0o001), None)
-    if closed:
-        raise StackError(
-            f"PostgreSQL does not run as root, and the user it runs as instead cannot enter {closed} (mode 0700).\n"
-            f"Set SENSORLAKE_DATA_DIR to a folder outside it, run `chmod o+x {closed}`, or use WITHOUT=postgres"
-        )
+    for place, variable in ((folder, "SENSORLAKE_DATA_DIR"), (program, "XDG_CACHE_HOME")):
+        closed = next((parent for parent in place.resolve().parents if not parent.stat().st_mode & 0o001), None)
+        if closed:
+            raise StackError(
+                f"PostgreSQL does not run as root, and the user it runs as instead cannot enter {closed} (mode 0700).\n"
+                f"Set {variable} to a folder outside it, run `chmod o+x {closed}`, or use WITHOUT=postgres"
+            )
     hand_over(folder)
     return list(_SETPRIV)
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -17,11 +17,11 @@ _STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "restarting"
 _STATES |= {"FATAL": "failed", "STOPPING": "stopping", "STOPPED": "stopped", "UNKNOWN": "failed"}
 
 
-def status(settings: Settings) -> dict[str, Any]:
+def status(settings: Settings, left_out: Sequence[str] = ()) -> dict[str, Any]:
     """`services.NAME.{state, address, pid, rss_mb, restarts}`, `queries.NAME.{...}` and `credentials_file`.
 
     `stream` is among the services once it was started. `queries` is what the stream last wrote; where its process has
-    gone each query's state is "stopped".
+    gone each query's state is "stopped". A stopped service that WITHOUT names (`left_out`) is "left out".
     """
     layout = Layout.of(settings)
     processes = supervisor.processes(layout)
@@ -30,6 +30,9 @@ def status(settings: Settings) -> dict[str, Any]:
     services = {
         name: _service(processes.get(name), _address(name, chosen), restarts.get(name, 0)) for name in selection.NAMES
     }
+    for name in left_out:
+        if services[name]["state"] == "stopped":
+            services[name]["state"] = "left out"
     if "stream" in restarts:
         services["stream"] = _service(processes.get("stream"), None, restarts["stream"])
     return {

@@ -46,10 +46,10 @@ def down() -> None:
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show what runs, where and how large it is."""
     from sensorlake import settings  # noqa: PLC0415
+    from stack import selection, status_table  # noqa: PLC0415
     from stack import status as stack_status  # noqa: PLC0415
-    from stack import status_table  # noqa: PLC0415
 
-    found = stack_status.status(settings.load())
+    found = stack_status.status(settings.load(), selection.left_out(os.environ))
     typer.echo(json.dumps(found, indent=2) if as_json else status_table.render(found))
 
 

@@ -27,7 +27,7 @@ class Postgres:
         folder = make_private(stack.data_of(self.name))
         data = folder / "data"
         found = servers.find_postgres(data_version=servers.postgres_data_version(data))
-        prefix = privileges.without_root(folder)
+        prefix = privileges.without_root(found / "postgres", folder)
         if not (data / "PG_VERSION").is_file():
             _initialise(stack, [*prefix, str(found / "initdb")], folder)
         command = [*prefix, str(found / "postgres"), "-D", str(data), "-p", str(stack.ports["postgres"])]
