@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     metrics_trigger_seconds: float = Field(default=5, gt=0, le=600)
     sinks_trigger_seconds: float = Field(default=1, gt=0, le=600)
     lateness_seconds: int = Field(default=30, ge=0, le=3600)
+    remember_seconds: int = Field(default=300, ge=0, le=86_400)
     max_message_bytes: int = Field(default=1_048_576, ge=1024, le=8_388_608)
     max_records_per_batch: int = Field(default=500_000, ge=1000)
 

@@ -42,6 +42,12 @@ def ensure(settings: Settings) -> Topics:
     return topics
 
 
+def cluster_id(settings: Settings) -> str:
+    """The id of the Kafka cluster, which stays the same when its address changes."""
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers, "log_level": 0})
+    return str(admin.list_topics(timeout=_SECONDS).cluster_id)
+
+
 def _require_arrival_times(admin: AdminClient, topic: str) -> None:
     resource = ConfigResource(ResourceType.TOPIC, topic)
     config = admin.describe_configs([resource])[resource].result(timeout=_SECONDS)

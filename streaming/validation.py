@@ -59,37 +59,29 @@ def judge(raw: DataFrame, max_message_bytes: int) -> DataFrame:
     )
 
 
-def readings(judged: DataFrame) -> DataFrame:
-    """Valid messages -> one row a reading, in the shape of contracts/schemas/reading.avsc."""
-    rows = judged.withColumn("measurement", F.explode("measurements")).select(
-        "device_id",
-        "sensor_id",
+def readings_and_dead_letters(judged: DataFrame) -> DataFrame:
+    """One row a reading, and one a rejected message, with the columns of contracts/schemas/{reading,dead_letter}.avsc in one
+    shape; `dq_reason` tells the two apart."""
+    rejected = F.col("dq_reason").isNotNull()
+    rows = judged.select(
+        *[column for column in judged.columns if column not in ("measurements", "value", "headers")],
+        F.when(rejected, F.col("value")).alias("payload"),
+        F.when(rejected, replay_count()).alias("replay_count"),
+        # An outer explode: Spark would answer an inner one with a filter of its own below all decoding.
+        F.explode_outer(F.when(~rejected, F.col("measurements"))).alias("measurement"),
+    ).select(
+        "*",
         F.col("measurement.metric").alias("metric"),
-        "event_time",
         F.col("measurement.value").alias("value"),
         F.col("measurement.unit").alias("unit"),
-        "location",
-        "received_at",
-        "source_partition",
-        "source_offset",
-        F.to_date("event_time").alias("event_date"),
     )
-    return rows.select(identity.reading_id().alias("reading_id"), "*")
-
-
-def dead_letters(judged: DataFrame) -> DataFrame:
-    """Rejected messages -> one row a message, in the shape of contracts/schemas/dead_letter.avsc."""
-    return judged.select(
-        F.col("value").alias("payload"),
-        "key",
-        "dq_reason",
-        "source_topic",
-        "source_partition",
-        "source_offset",
-        replay_count().alias("replay_count"),
-        "received_at",
-        F.to_date("received_at").alias("event_date"),
-    )
+    return rows.select(
+        F.when(F.col("dq_reason").isNull(), identity.reading_id()).alias("reading_id"),
+        "*",
+        F.to_date(F.when(F.col("dq_reason").isNull(), F.col("event_time")).otherwise(F.col("received_at"))).alias(
+            "event_date"
+        ),
+    ).drop("measurement")
 
 
 def replay_count() -> Column:

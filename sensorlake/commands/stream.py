@@ -1,7 +1,34 @@
-"""Commands of the stream group."""
+"""The command that runs the streaming application."""
+
+from typing import Annotated
 
 import typer
+
+from sensorlake import settings as settings_module
+from sensorlake.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands to the application."""
+    app.command()(stream)
+
+
+def stream(
+    queries: Annotated[
+        str,
+        typer.Option(help="Queries to run, separated by commas: alerts, lake, metrics, postgres, influxdb, anomalies."),
+    ] = "all",
+) -> None:
+    """Run the Spark application: alerts, lake, metrics and the sinks, until Ctrl-C or SIGTERM."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415  Spark takes seconds to import
+
+    from lakehouse import session  # noqa: PLC0415
+    from stack import jars, java  # noqa: PLC0415
+    from streaming import application  # noqa: PLC0415
+    from streaming.queries import QUERIES  # noqa: PLC0415
+
+    def open_session(settings: Settings) -> SparkSession:
+        return session.build(settings, jars.spark_classpath(), java.java_home())
+
+    names = list(QUERIES) if queries == "all" else [name.strip() for name in queries.split(",") if name.strip()]
+    application.run(settings_module.load(), names, open_session)

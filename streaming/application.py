@@ -1,0 +1,127 @@
+"""The long-running application: one Spark session, several queries, one process.
+
+SIGTERM or Ctrl-C lets each running batch end, then stops. Nothing is lost when a batch is cut off instead: the next start
+repeats it, and every sink knows what it has.
+"""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from os import getpid
+from pathlib import Path
+
+import structlog
+from filelock import FileLock, Timeout
+from pyspark.sql import SparkSession
+
+from lakehouse import creation, registry, thresholds
+from lakehouse.tables import TABLES, Owner
+from sensorlake.errors import StreamError
+from sensorlake.settings import Settings
+from streaming import topics
+from streaming.queries import QUERIES, Context
+from streaming.supervision import SupervisedQuery
+
+log = structlog.get_logger(__name__)
+
+TEND_SECONDS = 0.5
+DRAIN_SECONDS = 12.0
+
+
+def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settings], SparkSession]) -> None:
+    """Run the queries `names` until SIGTERM or SIGINT.
+
+    Args:
+        open_session: makes the Spark session, called once everything else is found in order.
+
+    Raises:
+        StreamError: an unknown query, a second application on these checkpoints, or a server that cannot be reached.
+        CheckpointError: a checkpoint that does not fit.
+    """
+    _require_known(names)
+    lock = _alone(settings.checkpoint_dir)
+    stop = _stop_on_signal()
+    try:
+        made = topics.ensure(settings)
+        registry.migrate(settings)
+        spark = open_session(settings)
+        prepare(spark, settings)
+        context = Context(spark, settings, made, topics.cluster_id(settings))
+        queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]
+        try:
+            _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json")
+        finally:
+            _drain(queries)
+            spark.stop()
+    finally:
+        lock.release()
+
+
+def prepare(spark: SparkSession, settings: Settings) -> None:
+    """Have every table that the stream writes, and a first version of the thresholds it reads."""
+    for table in TABLES:
+        if table.owner is Owner.STREAM:
+            creation.ensure(spark, table, settings.lake_bucket)
+    thresholds.ensure_first_version(spark, settings.lake_bucket, registry.alert_rules(settings))
+
+
+def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, report: Path) -> None:
+    while not stop.is_set():
+        for query in queries:
+            query.tend()
+        write_report(report, queries)
+        stop.wait(TEND_SECONDS)
+
+
+def write_report(path: Path, queries: Sequence[SupervisedQuery]) -> None:
+    """What `sensorlake status` reads, replaced as a whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "queries": {query.name: query.report() for query in queries},
+        "pid": getpid(),
+        "updated_at": datetime.now(UTC).isoformat(),
+    }
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(document), "utf-8")
+    fresh.replace(path)
+
+
+def _drain(queries: Sequence[SupervisedQuery]) -> None:
+    """Give every batch that is being written the time to end, then stop all queries."""
+    running = [query.query for query in queries if query.query is not None and query.query.isActive]
+    deadline = time.monotonic() + DRAIN_SECONDS
+    for query in running:
+        # The alerts lane is always within a batch, whose rows are out already: nothing to wait for.
+        while query.name != "alerts" and query.status["isTriggerActive"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        query.stop()
+        log.info("query stopped", query=query.name)
+
+
+def _require_known(names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in QUERIES]
+    if unknown or not names:
+        raise StreamError(f"no query {', '.join(unknown) or 'named'}; there are: {', '.join(QUERIES)}")
+
+
+def _alone(checkpoints: Path) -> FileLock:
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(checkpoints / "stream.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StreamError(
+            f"another `sensorlake stream` runs on the checkpoints in {checkpoints}: two would write each table at once. "
+            f"Stop it first (`sensorlake status` shows it)."
+        ) from None
+    return lock
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

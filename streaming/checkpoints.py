@@ -1,0 +1,60 @@
+"""Where each query keeps its progress, and the check that a checkpoint belongs to the query that goes on from it.
+
+Spark goes on from any folder it is given. With another topic or another broker behind it, offsets would mean other messages and
+be skipped or read twice without a word; so each checkpoint carries what it was made for.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from sensorlake.errors import CheckpointError
+
+_MADE_FOR = "made-for.json"
+
+
+def folder(root: Path, query: str, made_for: Mapping[str, str]) -> Path:
+    """The checkpoint folder of `query`, made for exactly this source and target.
+
+    Raises:
+        CheckpointError: there is one, made for something else; the message says for what and what to do.
+    """
+    path = root / query
+    note = path / _MADE_FOR
+    if note.is_file():
+        found = json.loads(note.read_text("utf-8"))
+        if found != dict(made_for):
+            raise CheckpointError(_difference(query, path, found, made_for))
+    elif path.is_dir() and any(path.iterdir()):
+        raise CheckpointError(
+            f"query {query}: {path} holds a checkpoint that does not say what it was made for. Move it away to start from "
+            f"the oldest messages that Kafka still has; nothing is stored twice, as every record has its id."
+        )
+    path.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(dict(made_for), indent=1), "utf-8")
+    return path
+
+
+def application_id(path: Path) -> str:
+    """The id that Spark gave to this checkpoint; it names the checkpoint to Delta.
+
+    Raises:
+        CheckpointError: Spark's note of it is damaged.
+    """
+    try:
+        identity: str = json.loads((path / "metadata").read_text("utf-8").splitlines()[0])["id"]
+    except (OSError, ValueError, KeyError, IndexError):
+        raise CheckpointError(
+            f"checkpoint {path} has no readable file `metadata`: it is damaged. Move it away."
+        ) from None
+    return identity
+
+
+def _difference(query: str, path: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    names = [name for name in wanted if found.get(name) != wanted[name]]
+    lines = [f"  {name}: made for {found.get(name, 'nothing')}, now {wanted[name]}" for name in names]
+    return (
+        f"query {query}: its checkpoint {path} was made for something else:\n"
+        + "\n".join(lines)
+        + "\nGo back to those settings, or move the checkpoint away to start from the oldest messages that Kafka still has."
+    )

@@ -1,0 +1,150 @@
+"""The queries of the streaming application, one entry a query: where it reads, what it does, how often.
+
+The stateful `detect` query takes its place here beside `alerts`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
+
+from contracts.topics import Topics
+from lakehouse import thresholds
+from sensorlake.settings import Settings
+from streaming import alerts, anomalies, checkpoints, metrics
+from streaming.lake import LakeWriter
+from streaming.sinks.delta import DeltaSink
+from streaming.sinks.influxdb import InfluxSink, anomaly_line
+from streaming.sinks.postgres import PostgresSink
+from streaming.topics import LARGEST_MESSAGE
+
+_SECOND_MICROS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every query is started with."""
+
+    spark: SparkSession
+    settings: Settings
+    topics: Topics
+    kafka_cluster: str
+
+
+Start = Callable[[Context], StreamingQuery]
+
+
+def start_alerts(context: Context) -> StreamingQuery:
+    settings, topics = context.settings, context.topics
+    limits = thresholds.live(context.spark, settings.lake_bucket)
+    rows = alerts.outgoing(_kafka(context, topics.raw), limits, topics, settings.max_message_bytes)
+    writer = (
+        rows.writeStream.format("kafka")
+        .option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
+        .option("kafka.max.request.size", str(LARGEST_MESSAGE))
+        .outputMode("update")
+        .trigger(realTime=f"{settings.alerts_batch_seconds} seconds")
+    )
+    path = _checkpoint(context, "alerts", topics.raw, f"{topics.anomaly}, {topics.dead_letter}")
+    return _start(context, "alerts", path, writer)
+
+
+def start_lake(context: Context) -> StreamingQuery:
+    settings = context.settings
+    path = _checkpoint(context, "lake", context.topics.raw, settings.lake_bucket)
+    writer: LakeWriter | None = None
+
+    def write(batch: DataFrame, batch_id: int) -> None:
+        # Made at the first batch, as Spark gives a new checkpoint its id only then.
+        nonlocal writer
+        writer = writer or LakeWriter(
+            spark=context.spark,
+            bucket=settings.lake_bucket,
+            application=checkpoints.application_id(path),
+            max_message_bytes=settings.max_message_bytes,
+            lateness_micros=settings.lateness_seconds * _SECOND_MICROS,
+            remember_micros=settings.remember_seconds * _SECOND_MICROS,
+        )
+        writer(batch, batch_id)
+
+    rows = _kafka(context, context.topics.raw, limit=settings.max_records_per_batch)
+    return _start(context, "lake", path, _every(rows.writeStream.foreachBatch(write), settings.lake_trigger_seconds))
+
+
+def start_metrics(context: Context) -> StreamingQuery:
+    settings = context.settings
+    path = _checkpoint(context, "metrics", settings.lake_bucket, settings.influxdb_bucket)
+    sink = InfluxSink(settings)
+    rows = metrics.lines(context.spark, settings.lake_bucket)
+    writer = rows.writeStream.foreachBatch(lambda batch, _: sink.write(batch))
+    return _start(context, "metrics", path, _every(writer, settings.metrics_trigger_seconds))
+
+
+def start_postgres(context: Context) -> StreamingQuery:
+    sink = PostgresSink(context.settings)
+    return _sink(context, "postgres", context.settings.postgres_database, sink.write)
+
+
+def start_influxdb(context: Context) -> StreamingQuery:
+    sink = InfluxSink(context.settings)
+
+    def write(rows: DataFrame) -> None:
+        sink.write(rows.select(anomaly_line().alias("line")))
+
+    return _sink(context, "influxdb", context.settings.influxdb_bucket, write)
+
+
+def start_anomalies(context: Context) -> StreamingQuery:
+    sink = DeltaSink(context.settings.lake_bucket)
+    every = context.settings.lake_trigger_seconds
+    return _sink(context, "anomalies", context.settings.lake_bucket, sink.write, every)
+
+
+QUERIES: dict[str, Start] = {
+    "alerts": start_alerts,
+    "lake": start_lake,
+    "metrics": start_metrics,
+    "postgres": start_postgres,
+    "influxdb": start_influxdb,
+    "anomalies": start_anomalies,
+}
+
+
+def _sink(
+    context: Context, name: str, target: str, write: Callable[[DataFrame], None], every: float | None = None
+) -> StreamingQuery:
+    """One query from the anomaly topic to one sink, so that a slow sink holds up none but itself."""
+    path = _checkpoint(context, name, context.topics.anomaly, target)
+    rows = _kafka(context, context.topics.anomaly, limit=context.settings.max_records_per_batch)
+    writer = rows.writeStream.foreachBatch(lambda batch, _: write(anomalies.parse(batch)))
+    return _start(context, name, path, _every(writer, every or context.settings.sinks_trigger_seconds))
+
+
+def _kafka(context: Context, topic: str, *, limit: int | None = None) -> DataFrame:
+    reader = (
+        context.spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", context.settings.kafka_bootstrap_servers)
+        .option("subscribe", topic)
+        .option("startingOffsets", "earliest")
+        # Messages that retention took before they were read are a loss, and a loss stops the query.
+        .option("failOnDataLoss", "true")
+        .option("includeHeaders", "true")
+        .option("kafka.max.partition.fetch.bytes", str(LARGEST_MESSAGE))
+    )
+    return (reader.option("maxOffsetsPerTrigger", limit) if limit else reader).load()
+
+
+def _every(writer: DataStreamWriter, seconds: float) -> DataStreamWriter:
+    return writer.trigger(processingTime=f"{round(seconds * 1000)} milliseconds")
+
+
+def _checkpoint(context: Context, name: str, source: str, target: str) -> Path:
+    made_for = {"kafka": context.kafka_cluster, "source": source, "target": target}
+    return checkpoints.folder(context.settings.checkpoint_dir, name, made_for)
+
+
+def _start(context: Context, name: str, path: Path, writer: DataStreamWriter) -> StreamingQuery:
+    context.spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
+    return writer.queryName(name).option("checkpointLocation", str(path)).start()

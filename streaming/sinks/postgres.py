@@ -1,0 +1,88 @@
+"""Anomalies to PostgreSQL, table `stream.anomalies`.
+
+One transaction a batch:
+
+    1. COPY into a temporary staging table                                  a crash before the commit leaves nothing
+    2. INSERT .. SELECT .. ON CONFLICT (anomaly_id) DO NOTHING, commit      a crash after it: the batch comes again, and
+    3. Spark commits the offsets                                            every row of it meets its own id
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+import pg8000.native
+from pyspark.sql import DataFrame
+
+from contracts.avro import field_names
+from sensorlake.settings import Settings
+
+COLUMNS = tuple(field_names("anomaly"))
+_LIST = ", ".join(COLUMNS)
+_SECONDS = 20
+
+
+class PostgresSink:
+    """Connects for each batch: a batch a second costs little, and a server that restarted needs no care."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def write(self, anomalies: DataFrame) -> None:
+        # Arrow keeps the zone of timestamps; Spark's own rows give them in the zone of this machine, without saying so.
+        rows = anomalies.select(*COLUMNS).toArrow().to_pylist()
+        if rows:
+            self.store(rows)
+
+    def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert the anomalies, by column name, that are not there yet."""
+        connection = self._connect()
+        try:
+            connection.run("BEGIN")
+            connection.run("CREATE TEMPORARY TABLE staging (LIKE stream.anomalies) ON COMMIT DROP")
+            connection.run(f"COPY staging ({_LIST}) FROM STDIN", stream=io.BytesIO(b"".join(map(_copy_line, rows))))
+            connection.run(
+                f"INSERT INTO stream.anomalies ({_LIST}) SELECT {_LIST} FROM staging ON CONFLICT (anomaly_id) DO NOTHING"
+            )
+            connection.run("COMMIT")
+        finally:
+            connection.close()
+
+    def _connect(self) -> pg8000.native.Connection:
+        settings = self._settings
+        return pg8000.native.Connection(
+            settings.postgres_user,
+            host=settings.postgres_host,
+            port=settings.postgres_port,
+            database=settings.postgres_database,
+            password=settings.postgres_password.get_secret_value(),
+            timeout=_SECONDS,
+            application_name="sensorlake-stream",
+        )
+
+
+def _copy_line(row: Mapping[str, Any]) -> bytes:
+    """A row in the text format of COPY."""
+    return ("\t".join(_copy_values(row)) + "\n").encode()
+
+
+def _copy_values(row: Mapping[str, Any]) -> Iterator[str]:
+    for name in COLUMNS:
+        value = row[name]
+        if value is None:
+            yield r"\N"
+        elif isinstance(value, list | dict):
+            yield _escape(orjson.dumps(dict(value)).decode())
+        elif isinstance(value, bool):
+            yield "t" if value else "f"
+        elif hasattr(value, "isoformat"):
+            yield value.isoformat()
+        else:
+            yield _escape(str(value))
+
+
+def _escape(text: str) -> str:
+    # PostgreSQL's text cannot hold the character 0, JSON can.
+    plain = text.replace("\x00", "�").replace("\\", "\\\\")
+    return plain.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -1,0 +1,109 @@
+"""Keeps queries running: each one that fails starts again alone, after a pause that doubles from one failure to the next."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pyspark.sql.streaming import StreamingQuery
+
+from sensorlake.errors import CheckpointError
+
+log = structlog.get_logger(__name__)
+
+_NAMED_ERROR = re.compile(r"(Caused by: )?[\w.$]+(Error|Exception)\b.*: ")
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+# A query that ran this long is well again: its next failure pauses from the beginning.
+WELL_AFTER_SECONDS = 120.0
+
+
+@dataclass
+class SupervisedQuery:
+    """One query and what became of it. `clock` counts seconds."""
+
+    name: str
+    begin: Callable[[], StreamingQuery]
+    clock: Callable[[], float] = time.monotonic
+    query: StreamingQuery | None = None
+    last_error: str | None = None
+    failures: int = 0
+    started_at: float = 0.0
+    due_at: float = 0.0
+
+    def tend(self) -> None:
+        """Start the query if it is due, or note that it failed and when it is due again.
+
+        Raises:
+            CheckpointError: going on would lose or repeat messages without a word; only the user can decide.
+        """
+        now = self.clock()
+        if self.query is not None and not self.query.isActive:
+            self._note(now, self.query.exception())
+            self.query = None
+        if self.query is None and now >= self.due_at:
+            try:
+                self.query = self.begin()
+                self.started_at = now
+                log.info("query started", query=self.name, failures=self.failures)
+            except CheckpointError:
+                raise
+            except Exception as error:  # whatever keeps a query from starting is met by the next try
+                self._note(now, error)
+
+    def report(self) -> dict[str, Any]:
+        """state, batch, input_rate (records/s), lag (records, or files of a Delta source) and last_error."""
+        progress = self.query.lastProgress if self.query is not None and self.query.isActive else None
+        return {
+            "state": "running" if self.query is not None else "restarting",
+            "batch": progress["batchId"] if progress else None,
+            "input_rate": _rate(progress) if progress else None,
+            "lag": lag(progress) if progress else None,
+            "failures": self.failures,
+            "last_error": self.last_error,
+        }
+
+    def _note(self, now: float, error: Exception | None) -> None:
+        if now - self.started_at > WELL_AFTER_SECONDS:
+            self.failures = 0
+        pause = min(FIRST_PAUSE_SECONDS * 2**self.failures, LONGEST_PAUSE_SECONDS)
+        self.failures += 1
+        self.due_at = now + pause
+        self.last_error = concise(error)
+        log.error("query failed", query=self.name, error=self.last_error, starts_again_in_s=pause)
+
+
+def concise(error: Exception | None) -> str:
+    """What went wrong at the bottom of a failure, on one line: Spark and Python wrap it in pages of traces."""
+    if error is None:
+        return "stopped from outside"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if _NAMED_ERROR.match(line)]
+    return (named[-1] if named else lines[0] if lines else type(error).__name__)[:500]
+
+
+def lag(progress: Mapping[str, Any]) -> int | None:
+    """How much the sources held that the last batch had not read: records of Kafka, files of Delta."""
+    total = 0
+    for source in progress["sources"]:
+        metrics = source.get("metrics") or {}
+        end, latest = source.get("endOffset"), source.get("latestOffset")
+        if "numFilesOutstanding" in metrics:
+            total += int(metrics["numFilesOutstanding"])
+        elif isinstance(end, dict) and isinstance(latest, dict):
+            total += sum(
+                max(0, offset - end.get(topic, {}).get(partition, 0))
+                for topic, partitions in latest.items()
+                for partition, offset in partitions.items()
+            )
+        else:
+            return None
+    return total
+
+
+def _rate(progress: Mapping[str, Any]) -> float | None:
+    rate = progress.get("inputRowsPerSecond")
+    return None if rate is None else round(float(rate), 1)
