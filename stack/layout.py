@@ -15,6 +15,9 @@ from stack.credentials import Credentials
 # A Unix socket's path has 107 bytes; supervisord makes it under a longer name (".", the pid) first.
 _SOCKET_PATH_LIMIT = 107 - 9
 
+# Comments and expansions of supervisord, separators of Kafka.
+_MISREAD = frozenset("%;#,\"'\\\n")
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -57,8 +60,13 @@ class Layout:
         """Create the folders; what they hold is for their owner alone.
 
         Raises:
-            StackError: the data folder cannot be written.
+            StackError: the data folder cannot be written, or its name would be misread by a server.
         """
+        if found := sorted(set(str(self.root)) & _MISREAD):
+            raise StackError(
+                f"the data folder {str(self.root)!r} has {' '.join(found)} in its path, which the configurations of "
+                "the servers read as something else: set SENSORLAKE_DATA_DIR to a path without"
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in (self.run, self.logs):
@@ -87,6 +95,13 @@ class Layout:
                 f"{folder} is not a private folder of yours: remove it, or use a shorter SENSORLAKE_DATA_DIR"
             )
         return folder / "supervisor.sock"
+
+    def remove_socket(self) -> None:
+        """Remove the socket of a supervisor that has ended."""
+        path = self.socket()
+        path.unlink(missing_ok=True)
+        if path.parent != self.run:
+            path.parent.rmdir()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -61,12 +62,24 @@ def queries(text: str) -> dict[str, dict[str, Any]]:
     try:
         report = json.loads(text)
         found = {name: dict(query) for name, query in report["queries"].items()}
-        alive = psutil.pid_exists(report["pid"]) and psutil.Process(report["pid"]).status() != psutil.STATUS_ZOMBIE
+        alive = _wrote(report["pid"], report.get("updated_at"))
     except (ValueError, KeyError, TypeError, AttributeError, psutil.Error):
         return {}
     fields = ("state", "batch", "input_rate", "lag", "last_error")
     shaped = {name: {field: query.get(field) for field in fields} for name, query in found.items()}
     return shaped if alive else {name: query | {"state": "stopped"} for name, query in shaped.items()}
+
+
+def _wrote(pid: int, updated_at: str | None) -> bool:
+    """Is the process that wrote the report at `updated_at` alive, and not another that got its pid later?"""
+    try:
+        process = psutil.Process(pid)
+        born = float(process.create_time())
+        if updated_at and datetime.fromisoformat(updated_at).timestamp() < born - 1:
+            return False
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def rss_mb(pid: int) -> float | None:

@@ -110,7 +110,7 @@ def ensure_running(layout: Layout, programs: Sequence[Program]) -> None:
 def clear_leftovers(layout: Layout) -> None:
     """End what a dead supervisor left running, and remove its socket; must not be called while one runs."""
     leftovers.stop(layout.root)
-    layout.socket().unlink(missing_ok=True)
+    layout.remove_socket()
 
 
 def _reap(pid: int) -> None:

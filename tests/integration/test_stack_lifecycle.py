@@ -16,6 +16,7 @@ from sensorlake.errors import StackError
 from sensorlake.settings import PREFIX, Settings
 from stack import credentials, leftovers, ports, status, supervisor, up
 from stack.layout import Layout
+from stack.program import Program
 
 pytestmark = pytest.mark.integration
 
@@ -54,6 +55,27 @@ def test_a_killed_server_comes_back_and_is_counted(own: Settings) -> None:
         wait_until(lambda name=name: service(own, name)["state"] == "running")  # type: ignore[misc]
         assert service(own, name)["restarts"] == 1
     up.bring_up(own, SMALL)  # answers again with the same data and passwords
+
+
+def test_a_program_beside_the_servers_is_watched_over_like_them(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeper = Program("stream", ["sleep", "1000"], own.data_dir)
+    monkeypatch.setattr(up, "stream_program", lambda _: sleeper)
+    up.bring_up(own, ["minio"])
+    assert "stream" not in status.status(own)["services"]
+    supervisor.start_program(own, "stream")
+    supervisor.start_program(own, "stream")
+    wait_until(lambda: service(own, "stream")["state"] == "running")
+    first = service(own, "stream")["pid"]
+    assert isinstance(first, int)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: service(own, "stream")["pid"] not in (None, first))
+    assert service(own, "stream")["restarts"] == 1
+    supervisor.stop_program(own, "stream")
+    assert service(own, "stream")["state"] == "stopped"
+    supervisor.start_program(own, "stream")
+    assert service(own, "stream")["restarts"] == 0
+    up.bring_down(own)
+    assert leftovers.find(own.data_dir) == []
 
 
 def test_down_leaves_no_process_and_up_again_keeps_ports_and_data(own: Settings) -> None:

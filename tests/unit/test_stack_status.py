@@ -66,6 +66,8 @@ def test_queries_of_a_live_stream_are_shown_and_of_a_dead_one_stopped(fresh: Set
     assert set(found["lake"]) == QUERY_FIELDS
     assert found["lake"]["state"] == "running"
     assert found["lake"]["last_error"] is None
+    reused = status.queries(json.dumps(report | {"updated_at": "2020-01-01T00:00:00+00:00"}))
+    assert reused["lake"]["state"] == "stopped"
     dead = status.queries(json.dumps(report | {"pid": 2**22 - 1}))
     assert dead["lake"]["state"] == "stopped"
     assert dead["lake"]["batch"] == 7
@@ -110,7 +112,14 @@ def test_a_long_data_folder_gets_a_short_socket_of_its_own(tmp_path: Path) -> No
     assert long.socket().parent.stat().st_mode & 0o077 == 0
     assert long.socket() != Layout(tmp_path / ("y" * 120)).socket()
     for one in (long, Layout(tmp_path / ("y" * 120))):
-        one.socket().parent.rmdir()
+        one.remove_socket()
+        assert not one.socket().exists()
+        one.remove_socket()
+
+
+def test_a_path_that_the_servers_would_misread_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="has % in its path"):
+        Layout(tmp_path / "100%").make()
 
 
 def test_a_socket_folder_that_others_can_enter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
