@@ -100,6 +100,7 @@ def ensure_running(layout: Layout, programs: Sequence[Program]) -> None:
     while not is_running(layout):
         if process.poll() is not None or time.monotonic() > deadline:
             said = (layout.run / "supervisord.out").read_text(encoding="utf-8", errors="replace").strip()
+            said = said.partition("{")[0]  # a complaint about an expansion lists the whole environment
             raise StackError(f"the supervisor did not start:\n{said}\n(see {layout.supervisor_log})")
         time.sleep(0.05)
     # It is meant to outlive this process; while this one lives on (`up` in the foreground), its end is waited for.
