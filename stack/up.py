@@ -1,6 +1,8 @@
 """Brings the local servers of one data folder up, and down again."""
 
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from filelock import FileLock, Timeout
 from sensorlake import settings as settings_module
 from sensorlake.errors import StackError
 from sensorlake.settings import Settings
-from stack import addresses, cache, credentials, ports, supervisor
+from stack import addresses, credentials, ports, supervisor
 from stack.layout import Layout, Stack
 from stack.program import Program
 from stack.service import Service
@@ -37,7 +39,7 @@ def bring_up(settings: Settings, names: list[str], report: Report = lambda _name
             settings.data_dir
         )  # another `up` may have written addresses since they were read
         # Two clones that start at once must not choose the same port: it is theirs only when their server listens.
-        with cache.locked("ports", lambda _: report("ports", "another stack is starting, waiting for it")):
+        with _choosing_ports(report):
             _start_all(_settle(settings, layout, names), names, report)
         return settings_module.load(settings.data_dir)
 
@@ -104,6 +106,21 @@ def log_end(layout: Layout, name: str, lines: int = 15) -> str:
     path = layout.log_of(name)
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     return "\n".join([*(f"  | {line}" for line in text.splitlines()[-lines:]), f"  (all of it: {path})"])
+
+
+@contextmanager
+def _choosing_ports(report: Report) -> Iterator[None]:
+    """One start at a time for all data folders of this user, whichever caches they use."""
+    lock = FileLock(Path(tempfile.gettempdir()) / f"sensorlake-{os.getuid()}-ports.lock")
+    try:
+        lock.acquire(timeout=0.2)
+    except Timeout:
+        report("ports", "waiting for another stack that is starting")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
