@@ -26,6 +26,8 @@ _CONFIG = {
     # Delta's default of 50 tasks a commit is meant for logs of millions of files.
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.adaptive.enabled": "false",
+    # A batch holds one or two days: two open files cost less than sorting every row by its day.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
     "spark.scheduler.mode": "FAIR",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",

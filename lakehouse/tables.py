@@ -29,7 +29,9 @@ class Table:
 
     @property
     def ddl(self) -> str:
-        return spark_ddl(self.record)
+        """The columns, all nullable: Delta would check NOT NULL row by row, at a third of the cost of a write. The
+        expectations hold the tables to their records instead."""
+        return spark_ddl(self.record).replace(" NOT NULL", "")
 
     def path(self, bucket: str) -> str:
         return f"s3a://{bucket}/{self.name}"

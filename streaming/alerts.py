@@ -16,22 +16,14 @@ JSON_FORMAT = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "ignoreNull
 
 def outgoing(raw: DataFrame, thresholds: DataFrame, topics: Topics, max_message_bytes: int) -> DataFrame:
     """Kafka rows -> rows for the Kafka sink: topic, key, value, headers."""
-    judged = validation.judge(raw, max_message_bytes)
+    rows = validation.exploded(validation.judge(raw, max_message_bytes))
     rejected = F.col("dq_reason").isNotNull()
-    # One row a measurement, and one for a message without any; an outer explode, as Spark would answer an inner one with a
-    # filter of its own below all decoding.
-    rows = judged.select(
-        *[column for column in judged.columns if column not in ("measurements", "value", "key")],
-        F.col("key").alias("message_key"),
-        F.when(rejected, F.col("value")).alias("payload"),
-        F.explode_outer(F.when(~rejected, F.col("measurements"))).alias("measurement"),
-    ).select("*", F.col("measurement.metric").alias("metric"), F.col("measurement.value").alias("value"))
     scored = verdict.with_limits(rows, thresholds).withColumn("detector", verdict.detector())
     kept = scored.where(rejected | F.col("detector").isNotNull())
     no_headers = F.lit(None).cast("array<struct<key:string,value:binary>>")
     return kept.select(
         F.when(rejected, topics.dead_letter).otherwise(topics.anomaly).alias("topic"),
-        F.when(rejected, F.col("message_key")).otherwise(F.col("device_id").cast("binary")).alias("key"),
+        F.when(rejected, F.col("key")).otherwise(F.col("device_id").cast("binary")).alias("key"),
         F.when(rejected, F.col("payload")).otherwise(_anomaly().cast("binary")).alias("value"),
         F.when(rejected, _dead_letter_headers()).otherwise(no_headers).alias("headers"),
     )

@@ -21,7 +21,7 @@ from lakehouse import creation, registry, thresholds
 from lakehouse.tables import TABLES, Owner
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
-from streaming import topics
+from streaming import topics, validation
 from streaming.queries import QUERIES, Context
 from streaming.supervision import SupervisedQuery
 
@@ -48,6 +48,7 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         made = topics.ensure(settings)
         registry.migrate(settings)
         spark = open_session(settings)
+        validation.register(spark)
         prepare(spark, settings)
         context = Context(spark, settings, made, topics.cluster_id(settings))
         queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]

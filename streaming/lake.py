@@ -78,7 +78,8 @@ class LakeWriter:
         counts = arrivals.counts() | {"duplicates": int(repeated.sum()), "valid": int((~repeated).sum())}
         if arrivals.dead_letters:
             dead = rows.where(F.col("dq_reason").isNotNull())
-            self._append(DEAD_LETTERS, dead.select(*field_names(DEAD_LETTERS.record)), batch_id)
+            letters = dead.withColumn("replay_count", validation.replay_count())
+            self._append(DEAD_LETTERS, letters.select(*field_names(DEAD_LETTERS.record)), batch_id)
         self._append(READINGS, kept.select(*field_names(READINGS.record)), batch_id, json.dumps(counts))
         if closed is not None:
             self._append(FEATURES, self.spark.createDataFrame(closed), batch_id)

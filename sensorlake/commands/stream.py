@@ -23,12 +23,14 @@ def stream(
     from pyspark.sql import SparkSession  # noqa: PLC0415  Spark takes seconds to import
 
     from lakehouse import session  # noqa: PLC0415
-    from stack import jars, java  # noqa: PLC0415
+    from stack import cache, jars, java  # noqa: PLC0415
     from streaming import application  # noqa: PLC0415
+    from streaming.decoder import jar as decoder_jar  # noqa: PLC0415
     from streaming.queries import QUERIES  # noqa: PLC0415
 
     def open_session(settings: Settings) -> SparkSession:
-        return session.build(settings, jars.spark_classpath(), java.java_home())
+        decoder = decoder_jar.ensure(cache.cache_dir() / "jars", java.java_command())
+        return session.build(settings, [*jars.spark_classpath(), decoder], java.java_home())
 
     names = list(QUERIES) if queries == "all" else [name.strip() for name in queries.split(",") if name.strip()]
     application.run(settings_module.load(), names, open_session)

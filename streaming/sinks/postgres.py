@@ -40,7 +40,7 @@ class PostgresSink:
         connection = self._connect()
         try:
             connection.run("BEGIN")
-            connection.run("CREATE TEMPORARY TABLE staging (LIKE stream.anomalies) ON COMMIT DROP")
+            connection.run("CREATE TEMPORARY TABLE staging (LIKE stream.anomalies INCLUDING DEFAULTS) ON COMMIT DROP")
             connection.run(f"COPY staging ({_LIST}) FROM STDIN", stream=io.BytesIO(b"".join(map(_copy_line, rows))))
             connection.run(
                 f"INSERT INTO stream.anomalies ({_LIST}) SELECT {_LIST} FROM staging ON CONFLICT (anomaly_id) DO NOTHING"

@@ -1,0 +1,314 @@
+package sensorlake;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
+import java.time.format.ResolverStyle;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.api.java.UDF3;
+
+/**
+ * One message from the wire: what it says, or why it is no reading. The rules and the shape of the result stand in
+ * streaming/validation.py, the accepted messages in docs/wire-format.md.
+ *
+ * A pure function of the bytes, of when the broker received them (microseconds since 1970) and of the largest size allowed.
+ * Compiled by Janino (see jar.py), which knows Java 8 without lambdas.
+ */
+public final class Decoder implements UDF3<Object, Object, Object, Object> {
+
+  private static final long serialVersionUID = 1L;
+  private static final long SECOND = 1000000L;
+  private static final long FUTURE = 5 * 60 * SECOND;
+  private static final long TOO_OLD = 7 * 86400 * SECOND;
+
+  // A number is read by its size: below 1e11 it counts seconds (to the year 5138), below 1e14 milliseconds, below 1e17
+  // microseconds. No unit's plausible dates overlap with another's.
+  private static final double SECONDS_BELOW = 1e11;
+  private static final double MILLIS_BELOW = 1e14;
+  private static final double MICROS_BELOW = 1e17;
+
+  private static final JsonFactory JSON = JsonFactory.builder()
+      .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS) // NaN is refused as not finite, not as malformed
+      .build()
+      .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
+
+  private static final DateTimeFormatter ISO_WITH_ZONE = new DateTimeFormatterBuilder()
+      .parseCaseInsensitive()
+      .append(DateTimeFormatter.ISO_LOCAL_DATE)
+      .appendPattern("['T'][' ']")
+      .append(DateTimeFormatter.ISO_LOCAL_TIME)
+      .appendPattern("[XXX][XX][X]")
+      .toFormatter()
+      .withResolverStyle(ResolverStyle.STRICT);
+
+  /** (byte[], Long, Integer) -> Row; untyped, as Janino makes no bridges from typed methods. */
+  public Object call(Object message, Object received, Object largest) {
+    return judge((byte[]) message, ((Long) received).longValue(), ((Integer) largest).intValue());
+  }
+
+  private static Row judge(byte[] message, long received, int largest) {
+    Fields fields = new Fields();
+    String reason;
+    if (message == null || message.length == 0) {
+      reason = "malformed";
+    } else if (message.length > largest) {
+      reason = "oversize";
+    } else {
+      reason = read(message, fields) ? fields.reason(received) : "malformed";
+    }
+    if (reason != null) {
+      return RowFactory.create(new Object[] {reason, null, null, null, null, null, null});
+    }
+    return RowFactory.create(new Object[] {
+        null, fields.device(), fields.sensor(), Long.valueOf(fields.micros), fields.location(), fields.unit(),
+        fields.measurements()});
+  }
+
+  /** Reads one JSON object with nothing behind it; false where the bytes are anything else. */
+  private static boolean read(byte[] message, Fields fields) {
+    JsonParser parser = null;
+    try {
+      parser = JSON.createParser(message);
+      if (parser.nextToken() != JsonToken.START_OBJECT) {
+        return false;
+      }
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        String name = parser.currentName();
+        fields.take(name, parser.nextToken(), parser);
+      }
+      return parser.nextToken() == null;
+    } catch (java.io.IOException malformed) {
+      return false;
+    } finally {
+      close(parser);
+    }
+  }
+
+  private static void close(JsonParser parser) {
+    try {
+      if (parser != null) {
+        parser.close();
+      }
+    } catch (java.io.IOException impossible) {
+      throw new IllegalStateException(impossible); // the input is an array
+    }
+  }
+
+  /** A text or the lack of one, and whether something else stood in its place. The empty text names nothing. */
+  private static final class Text {
+    String value;
+    boolean wrong;
+
+    void take(JsonToken token, JsonParser parser) throws java.io.IOException {
+      if (token == JsonToken.VALUE_STRING) {
+        String text = parser.getText();
+        value = text.isEmpty() ? null : text;
+      } else if (token != JsonToken.VALUE_NULL) {
+        wrong = true;
+        parser.skipChildren();
+      }
+    }
+  }
+
+  /** The fields of a message as they are read, and the verdict on them. */
+  private static final class Fields {
+    final Text device = new Text();
+    final Text sensor = new Text();
+    final Text metric = new Text();
+    final Text location = new Text();
+    final Text unit = new Text();
+    final Text metaLocation = new Text();
+    final Text metaUnit = new Text();
+    boolean single;
+    boolean hasTimestamp;
+    boolean wrongTimestamp;
+    boolean hasMicros;
+    long micros;
+    boolean hasValue;
+    boolean wrongValue;
+    double value;
+    List metrics = new ArrayList(4);
+    String wrongMetric;
+    boolean notFinite;
+
+    void take(String name, JsonToken token, JsonParser parser) throws java.io.IOException {
+      if (name.equals("device_id")) {
+        device.take(token, parser);
+      } else if (name.equals("sensor_id")) {
+        sensor.take(token, parser);
+      } else if (name.equals("timestamp")) {
+        takeTimestamp(token, parser);
+      } else if (name.equals("metric")) {
+        single = true;
+        metric.take(token, parser);
+      } else if (name.equals("value")) {
+        single = true;
+        takeValue(token, parser);
+      } else if (name.equals("meta")) {
+        takeMeta(token, parser);
+      } else if (name.equals("location")) {
+        location.take(token, parser);
+      } else if (name.equals("unit")) {
+        unit.take(token, parser);
+      } else {
+        takeMetric(name, token, parser);
+      }
+    }
+
+    private void takeTimestamp(JsonToken token, JsonParser parser) throws java.io.IOException {
+      hasTimestamp = token != JsonToken.VALUE_NULL;
+      if (token == JsonToken.VALUE_STRING) {
+        fromText(parser.getText());
+      } else if (token.isNumeric()) {
+        fromNumber(parser.getDoubleValue());
+      } else if (hasTimestamp) {
+        wrongTimestamp = true;
+        parser.skipChildren();
+      }
+    }
+
+    private void fromText(String text) {
+      try {
+        OffsetDateTime time = OffsetDateTime.from(ISO_WITH_ZONE.parse(text)).withOffsetSameInstant(ZoneOffset.UTC);
+        micros = Math.addExact(Math.multiplyExact(time.toEpochSecond(), SECOND), (long) (time.getNano() / 1000));
+        hasMicros = true;
+      } catch (java.time.DateTimeException noInstant) {
+        hasMicros = false;
+      } catch (ArithmeticException beyondAllDates) {
+        hasMicros = false;
+      }
+    }
+
+    private void fromNumber(double number) {
+      double size = Math.abs(number);
+      hasMicros = size < MICROS_BELOW;
+      if (hasMicros) {
+        micros = Math.round(size < SECONDS_BELOW ? number * 1e6 : size < MILLIS_BELOW ? number * 1e3 : number);
+      }
+    }
+
+    private void takeValue(JsonToken token, JsonParser parser) throws java.io.IOException {
+      hasValue = token != JsonToken.VALUE_NULL;
+      if (token.isNumeric()) {
+        value = parser.getDoubleValue();
+      } else if (hasValue) {
+        wrongValue = true;
+        parser.skipChildren();
+      }
+    }
+
+    private void takeMeta(JsonToken token, JsonParser parser) throws java.io.IOException {
+      if (token != JsonToken.START_OBJECT) {
+        parser.skipChildren();
+        return;
+      }
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        String name = parser.currentName();
+        JsonToken held = parser.nextToken();
+        if (name.equals("location")) {
+          metaLocation.take(held, parser);
+        } else if (name.equals("unit")) {
+          metaUnit.take(held, parser);
+        } else {
+          parser.skipChildren();
+        }
+      }
+    }
+
+    private void takeMetric(String name, JsonToken token, JsonParser parser) throws java.io.IOException {
+      if (token.isNumeric()) {
+        double measured = parser.getDoubleValue();
+        notFinite = notFinite || !finite(measured);
+        metrics.add(RowFactory.create(new Object[] {name, Double.valueOf(measured)}));
+      } else if (token != JsonToken.VALUE_NULL) {
+        wrongMetric = wrongMetric == null ? name : wrongMetric;
+        parser.skipChildren();
+      }
+    }
+
+    private static boolean finite(double number) {
+      return !Double.isNaN(number) && !Double.isInfinite(number);
+    }
+
+    String device() {
+      return device.value == null ? sensor.value : device.value;
+    }
+
+    String sensor() {
+      return sensor.value == null ? device.value : sensor.value;
+    }
+
+    String location() {
+      return metaLocation.value == null ? location.value : metaLocation.value;
+    }
+
+    String unit() {
+      return !single ? null : metaUnit.value == null ? unit.value : metaUnit.value;
+    }
+
+    Object[] measurements() {
+      return single
+          ? new Object[] {RowFactory.create(new Object[] {metric.value, Double.valueOf(value)})}
+          : metrics.toArray();
+    }
+
+    /** The first thing that is wrong, or null. */
+    String reason(long received) {
+      String field = wrongOrMissing();
+      if (field != null) {
+        return field;
+      }
+      if (single ? !finite(value) : notFinite) {
+        return "non_finite_value";
+      }
+      if (!hasMicros) {
+        return "bad_timestamp";
+      }
+      return micros > received + FUTURE ? "future_timestamp" : micros < received - TOO_OLD ? "too_old" : null;
+    }
+
+    private String wrongOrMissing() {
+      if (device.wrong) {
+        return "wrong_type:device_id";
+      }
+      if (sensor.wrong) {
+        return "wrong_type:sensor_id";
+      }
+      if (device() == null) {
+        return single ? "missing_field:sensor_id" : "missing_field:device_id";
+      }
+      if (!hasTimestamp) {
+        return "missing_field:timestamp";
+      }
+      if (wrongTimestamp) {
+        return "wrong_type:timestamp";
+      }
+      return single ? wrongOrMissingValue() : wrongOrMissingMetrics();
+    }
+
+    private String wrongOrMissingValue() {
+      if (metric.wrong) {
+        return "wrong_type:metric";
+      }
+      if (metric.value == null) {
+        return "missing_field:metric";
+      }
+      return !hasValue ? "missing_field:value" : wrongValue ? "wrong_type:value" : null;
+    }
+
+    private String wrongOrMissingMetrics() {
+      if (wrongMetric != null) {
+        return "wrong_type:" + wrongMetric;
+      }
+      return metrics.isEmpty() ? "missing_field:metric" : null;
+    }
+  }
+}
