@@ -29,6 +29,10 @@ _CONFIG = {
     # A batch holds one or two days: two open files cost less than sorting every row by its day.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
     "spark.scheduler.mode": "FAIR",
+    # The queries together compile more than the default of 100 classes; past it each batch would compile its own again.
+    "spark.sql.codegen.cache.maxEntries": "2000",
+    # A cached batch lives for seconds: compressing it costs more than the memory it saves.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
     "spark.sql.streaming.metricsEnabled": "true",

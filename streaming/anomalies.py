@@ -9,7 +9,7 @@ from streaming.alerts import JSON_FORMAT
 
 
 def parse(raw: DataFrame) -> DataFrame:
-    """Kafka rows of the anomaly topic -> rows in the shape of contracts/schemas/anomaly.avsc, each id once.
+    """Kafka rows of the anomaly topic -> rows in the shape of contracts/schemas/anomaly.avsc.
 
     The topic is written at least once, so one batch may hold an anomaly twice. Rows without an id, which sensorlake does not
     write, are left out.
@@ -17,4 +17,4 @@ def parse(raw: DataFrame) -> DataFrame:
     ddl = spark_ddl("anomaly").replace(" NOT NULL", "")
     parsed = raw.select(F.from_json(F.col("value").cast("string"), ddl, JSON_FORMAT).alias("anomaly"))
     rows = parsed.select(*[f"anomaly.{name}" for name in field_names("anomaly")])
-    return rows.where(F.col("anomaly_id").isNotNull()).dropDuplicates(["anomaly_id"])
+    return rows.where(F.col("anomaly_id").isNotNull())

@@ -17,6 +17,7 @@ class DeltaSink:
         self._path = ANOMALIES.path(bucket)
 
     def write(self, anomalies: DataFrame) -> None:
+        new = anomalies.dropDuplicates(["anomaly_id"]).coalesce(1)
         days = [row.event_date for row in anomalies.select("event_date").distinct().collect()]
         if not days:
             return
@@ -25,4 +26,4 @@ class DeltaSink:
             "old.event_date = new.event_date AND old.anomaly_id = new.anomaly_id"
         )
         table = DeltaTable.forPath(anomalies.sparkSession, self._path)
-        table.alias("old").merge(anomalies.coalesce(1).alias("new"), same).whenNotMatchedInsertAll().execute()
+        table.alias("old").merge(new.alias("new"), same).whenNotMatchedInsertAll().execute()
