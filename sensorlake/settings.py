@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     influxdb_bucket: str = Field(default="sensors", min_length=1)
     influxdb_token: SecretStr = SecretStr("")
 
+    queries: str = Field(default="all", pattern=r"^[a-z]+(,[a-z]+)*$")
     spark_cores: int = Field(default=8, ge=4, le=512)
     spark_driver_memory: str = Field(default="2g", pattern=r"^\d+[mg]$")
     alerts_batch_seconds: int = Field(default=60, ge=5, le=60)

@@ -57,6 +57,11 @@ def stream_program(layout: Layout) -> Program:
     """The Spark application; it counts as started after half a minute, for its own start takes a while."""
     command = [str(Path(sys.prefix) / "bin" / "sensorlake"), "stream"]
     environment = {settings_module.PREFIX + "DATA_DIR": str(layout.root)}
+    queries = settings_module.PREFIX + "QUERIES"
+    if (
+        queries in os.environ
+    ):  # said anew at each `up`: a supervisor that runs already has the environment of its own start
+        environment[queries] = os.environ[queries]
     return Program("stream", command, Path.cwd(), environment, stop_seconds=25, started_after=30, priority=900)
 
 

@@ -15,9 +15,12 @@ def register(app: typer.Typer) -> None:
 
 def stream(
     queries: Annotated[
-        str,
-        typer.Option(help="Queries to run, separated by commas: alerts, lake, metrics, postgres, influxdb, anomalies."),
-    ] = "all",
+        str | None,
+        typer.Option(
+            help="Queries to run, separated by commas: alerts, lake, metrics, postgres, influxdb, anomalies. "
+            "[default: SENSORLAKE_QUERIES, or all]"
+        ),
+    ] = None,
 ) -> None:
     """Run the Spark application: alerts, lake, metrics and the sinks, until Ctrl-C or SIGTERM."""
     from pyspark.sql import SparkSession  # noqa: PLC0415  Spark takes seconds to import
@@ -32,5 +35,7 @@ def stream(
         decoder = decoder_jar.ensure(cache.cache_dir() / "jars", java.java_command())
         return session.build(settings, [*jars.spark_classpath(), decoder], java.java_home())
 
-    names = list(QUERIES) if queries == "all" else [name.strip() for name in queries.split(",") if name.strip()]
-    application.run(settings_module.load(), names, open_session)
+    settings = settings_module.load()
+    wanted = queries or settings.queries
+    names = list(QUERIES) if wanted == "all" else [name.strip() for name in wanted.split(",") if name.strip()]
+    application.run(settings, names, open_session)

@@ -48,6 +48,7 @@ RULES = {
     # ...and, above all rooms, what connects them.
     "sensorlake.commands": Rule(EVERYTHING),
     "sensorlake.command_line": Rule(EVERYTHING),
+    "sensorlake.demo": Rule(EVERYTHING),
     "benchmarks": Rule(EVERYTHING),
 }
 
