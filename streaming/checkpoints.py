@@ -12,6 +12,12 @@ from sensorlake.errors import CheckpointError
 
 _MADE_FOR = "made-for.json"
 
+# Sinks know by its id what they have. The lake's tables know only what the checkpoint's last minutes brought.
+_START_ANEW = (
+    "Move it away to start from the oldest messages that Kafka still has; for the query lake move its tables readings, "
+    "dead_letters and features away too, or they hold those messages twice."
+)
+
 
 def folder(root: Path, query: str, made_for: Mapping[str, str]) -> Path:
     """The checkpoint folder of `query`, made for exactly this source and target.
@@ -22,16 +28,18 @@ def folder(root: Path, query: str, made_for: Mapping[str, str]) -> Path:
     path = root / query
     note = path / _MADE_FOR
     if note.is_file():
-        found = json.loads(note.read_text("utf-8"))
-        if found != dict(made_for):
+        if (found := _read(query, note)) != dict(made_for):
             raise CheckpointError(_difference(query, path, found, made_for))
+        return path
     elif path.is_dir() and any(path.iterdir()):
         raise CheckpointError(
-            f"query {query}: {path} holds a checkpoint that does not say what it was made for. Move it away to start from "
-            f"the oldest messages that Kafka still has; nothing is stored twice, as every record has its id."
+            f"query {query}: {path} holds a checkpoint that does not say what it was made for. {_START_ANEW}"
         )
     path.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(dict(made_for), indent=1), "utf-8")
+    # Written beside the folder and renamed: one that was cut off in between is empty, not foreign.
+    fresh = root / f"{query}.new"
+    fresh.write_text(json.dumps(dict(made_for), indent=1), "utf-8")
+    fresh.replace(note)
     return path
 
 
@@ -43,11 +51,21 @@ def application_id(path: Path) -> str:
     """
     try:
         identity: str = json.loads((path / "metadata").read_text("utf-8").splitlines()[0])["id"]
-    except (OSError, ValueError, KeyError, IndexError):
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
         raise CheckpointError(
             f"checkpoint {path} has no readable file `metadata`: it is damaged. Move it away."
         ) from None
     return identity
+
+
+def _read(query: str, note: Path) -> dict[str, str]:
+    try:
+        found = json.loads(note.read_text("utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CheckpointError(f"query {query}: the checkpoint's note {note} is damaged. {_START_ANEW}")
+    return found
 
 
 def _difference(query: str, path: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
@@ -56,5 +74,5 @@ def _difference(query: str, path: Path, found: Mapping[str, str], wanted: Mappin
     return (
         f"query {query}: its checkpoint {path} was made for something else:\n"
         + "\n".join(lines)
-        + "\nGo back to those settings, or move the checkpoint away to start from the oldest messages that Kafka still has."
+        + f"\nGo back to those settings to go on. {_START_ANEW}"
     )

@@ -52,7 +52,9 @@ def close(panes: Panes, after: int, until: int) -> pa.Table | None:
         for end in sorted({end for start in starts for end in window.ends_of(start) if after < end <= until}):
             parts = list(panes.between(end - window.length, end))
             if parts:
-                closed.append(_statistics(window.kind, end - window.length, end, parts))
+                # Values near the largest of a double overflow to infinity, which the row then says; no other row suffers.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    closed.append(_statistics(window.kind, end - window.length, end, parts))
     panes.forget_before(until - LONGEST)
     return pa.concat_tables(closed) if closed else None
 

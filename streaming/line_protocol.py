@@ -4,6 +4,7 @@ Line protocol in bulk is several times faster than point objects. A point's iden
 line again changes nothing.
 """
 
+import sys
 from collections.abc import Mapping
 
 from pyspark.sql import Column
@@ -18,7 +19,9 @@ def line(measurement: str, tags: Mapping[str, Column], fields: Mapping[str, Colu
 
 
 def number(value: Column) -> Column:
-    return value.cast("double").cast("string")
+    """Null where the value is NaN or infinite: InfluxDB knows neither, and refuses the whole request for one of them."""
+    finite = value.cast("double").between(-sys.float_info.max, sys.float_info.max)
+    return F.when(finite, value.cast("double").cast("string"))
 
 
 def integer(value: Column) -> Column:

@@ -42,6 +42,8 @@ class SupervisedQuery:
         """
         now = self.clock()
         if self.query is not None and not self.query.isActive:
+            if now - self.started_at > WELL_AFTER_SECONDS:
+                self.failures = 0
             self._note(now, self.query.exception())
             self.query = None
         if self.query is None and now >= self.due_at:
@@ -67,8 +69,6 @@ class SupervisedQuery:
         }
 
     def _note(self, now: float, error: Exception | None) -> None:
-        if now - self.started_at > WELL_AFTER_SECONDS:
-            self.failures = 0
         pause = min(FIRST_PAUSE_SECONDS * 2**self.failures, LONGEST_PAUSE_SECONDS)
         self.failures += 1
         self.due_at = now + pause
