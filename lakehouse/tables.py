@@ -34,7 +34,9 @@ class Table:
         return spark_ddl(self.record).replace(" NOT NULL", "")
 
     def path(self, bucket: str) -> str:
-        return f"s3a://{bucket}/{self.name}"
+        """Where the table lies in a bucket, or in a folder if that is what `bucket` is (no bucket's name has a slash)."""
+        root = bucket if "/" in bucket else f"s3a://{bucket}"
+        return f"{root}/{self.name}"
 
 
 # A trigger every 10 s leaves thousands of small files a day. Auto-compaction merges them after a commit, in the driver that
