@@ -36,7 +36,9 @@ _CONFIG = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
     "spark.sql.streaming.metricsEnabled": "true",
-    "spark.sql.streaming.stateStore.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+    "spark.sql.streaming.stateStore.providerClass": (
+        "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+    ),
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
     # Hadoop's own local file system forks chmod and readlink for every checkpoint file.
     "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
@@ -58,9 +60,9 @@ def build(settings: Settings, classpath: Sequence[Path], java_home: Path, *, cor
     """Start a local Spark session.
 
     Args:
-        classpath: the jars beyond pyspark's own (`stack.jars.spark_classpath()`).
-        java_home: a Java 17 or 21 (`stack.java.java_home()`).
-        cores: task slots; `settings.spark_cores` unless given. Slots, not processors: real-time mode holds one a partition.
+        classpath: the jars beyond pyspark's own (`stack.jars.spark_classpath()`). java_home: a Java 17 or 21
+        (`stack.java.java_home()`). cores: task slots; `settings.spark_cores` unless given. Slots, not processors:
+        real-time mode holds one a partition.
     """
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"  # the web page of Spark has no setting for its address
@@ -83,8 +85,8 @@ def build(settings: Settings, classpath: Sequence[Path], java_home: Path, *, cor
 
 
 def _use_storage(spark: SparkSession, settings: Settings) -> None:
-    """Point S3A at the storage. Set on the running session, as settings of the start stand on the command line of the JVM,
-    where every user of the machine reads them."""
+    """Point S3A at the storage. Set on the running session, as settings of the start stand on the command line of the
+    JVM, where every user of the machine reads them."""
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
     for name, value in {
         "fs.s3a.endpoint": settings.s3_endpoint,

@@ -1,7 +1,7 @@
 """The Delta tables: what is in each, how it is partitioned, and the one process that may write it.
 
-A Delta table on S3-compatible storage has one writer. Two Spark drivers that appended to one table lost commits without a word
-(docs/decisions/one-writer-per-table.md); `owner` says who it is.
+A Delta table on S3-compatible storage has one writer. Two Spark drivers that appended to one table lost commits
+without a word (docs/decisions/one-writer-per-table.md); `owner` says who it is.
 """
 
 from collections.abc import Mapping
@@ -34,13 +34,15 @@ class Table:
         return spark_ddl(self.record).replace(" NOT NULL", "")
 
     def path(self, bucket: str) -> str:
-        """Where the table lies in a bucket, or in a folder if that is what `bucket` is (no bucket's name has a slash)."""
+        """Where the table lies in a bucket, or in a folder if that is what `bucket` is (no bucket's name has a
+        slash)."""
         root = bucket if "/" in bucket else f"s3a://{bucket}"
         return f"{root}/{self.name}"
 
 
-# A trigger every 10 s leaves thousands of small files a day. Auto-compaction merges them after a commit, in the driver that
-# made it, so that no second writer is needed; deletion vectors stay off for readers that do not know them.
+# A trigger every 10 s leaves thousands of small files a day. Auto-compaction merges them after a commit, in the
+# driver that made it, so that no second writer is needed; deletion vectors stay off for readers that do not know
+# them.
 _APPENDED = {
     "delta.autoOptimize.autoCompact": "true",
     "delta.enableDeletionVectors": "false",

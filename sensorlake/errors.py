@@ -10,8 +10,8 @@
     └── StreamError          a query cannot start or go on
         └── CheckpointError  a checkpoint does not fit the query that should go on from it
 
-The command line prints the message alone and exits with `exit_code`; anything else that is raised is a bug and keeps its
-traceback.
+The command line prints the message alone and exits with `exit_code`; anything else that is raised is a bug and keeps
+its traceback.
 """
 
 

@@ -1,7 +1,8 @@
 """Every setting of sensorlake: typed, validated, read once at the edge and passed inwards.
 
-Later sources win: the defaults below, `addresses.env` and `credentials.env` in the data folder (written by `sensorlake up`),
-`.env` in the working directory, the environment. `.env.example` explains each variable; a test holds the two together.
+Later sources win: the defaults below, `addresses.env` and `credentials.env` in the data folder (written by
+`sensorlake up`), `.env` in the working directory, the environment. `.env.example` explains each variable; a test
+holds the two together.
 """
 
 import os

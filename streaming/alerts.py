@@ -1,7 +1,8 @@
 """The alerts lane: each message is judged within milliseconds, before and apart from any storing.
 
-Real-time mode, Kafka to Kafka, no state: one query writes anomalies and dead letters, each row to the topic it names. The Kafka
-sink delivers at least once; an anomaly's id is a function of what it is about, so that every sink behind knows it again.
+Real-time mode, Kafka to Kafka, no state: one query writes anomalies and dead letters, each row to the topic it names.
+The Kafka sink delivers at least once; an anomaly's id is a function of what it is about, so that every sink behind
+knows it again.
 """
 
 from pyspark.sql import Column, DataFrame

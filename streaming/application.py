@@ -1,7 +1,7 @@
 """The long-running application: one Spark session, several queries, one process.
 
-SIGTERM or Ctrl-C lets each running batch end, then stops. Nothing is lost when a batch is cut off instead: the next start
-repeats it, and every sink knows what it has.
+SIGTERM or Ctrl-C lets each running batch end, then stops. Nothing is lost when a batch is cut off instead: the next
+start repeats it, and every sink knows what it has.
 """
 
 import json
@@ -17,8 +17,7 @@ import structlog
 from filelock import FileLock, Timeout
 from pyspark.sql import SparkSession
 
-from lakehouse import creation, registry, thresholds
-from lakehouse.tables import TABLES, Owner
+from lakehouse import registry
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
 from streaming import topics, validation
@@ -47,9 +46,10 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
     try:
         made = topics.ensure(settings)
         registry.migrate(settings)
+        log.info("registry is up to date")
         spark = open_session(settings)
+        log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
         validation.register(spark)
-        prepare(spark, settings)
         context = Context(spark, settings, made, topics.cluster_id(settings))
         queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]
         try:
@@ -59,14 +59,6 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
             spark.stop()
     finally:
         lock.release()
-
-
-def prepare(spark: SparkSession, settings: Settings) -> None:
-    """Have every table that the stream writes, and a first version of the thresholds it reads."""
-    for table in TABLES:
-        if table.owner is Owner.STREAM:
-            creation.ensure(spark, table, settings.lake_bucket)
-    thresholds.ensure_first_version(spark, settings.lake_bucket, registry.alert_rules(settings))
 
 
 def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, report: Path) -> None:
@@ -91,15 +83,17 @@ def write_report(path: Path, queries: Sequence[SupervisedQuery]) -> None:
 
 
 def _drain(queries: Sequence[SupervisedQuery]) -> None:
-    """Give every batch that is being written the time to end, then stop all queries."""
+    """Stop each query as soon as its batch has ended, and what still runs when the time is up."""
     running = [query.query for query in queries if query.query is not None and query.query.isActive]
     deadline = time.monotonic() + DRAIN_SECONDS
-    for query in running:
-        # The alerts lane is always within a batch, whose rows are out already: nothing to wait for.
-        while query.name != "alerts" and query.status["isTriggerActive"] and time.monotonic() < deadline:
-            time.sleep(0.05)
-        query.stop()
-        log.info("query stopped", query=query.name)
+    while running:
+        for query in list(running):
+            # The alerts lane is always within a batch, whose rows are out already: nothing to wait for.
+            if query.name == "alerts" or not query.status["isTriggerActive"] or time.monotonic() > deadline:
+                query.stop()
+                running.remove(query)
+                log.info("query stopped", query=query.name)
+        time.sleep(0.05)
 
 
 def _require_known(names: Sequence[str]) -> None:
@@ -115,8 +109,8 @@ def _alone(checkpoints: Path) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout:
         raise StreamError(
-            f"another `sensorlake stream` runs on the checkpoints in {checkpoints}: two would write each table at once. "
-            f"Stop it first (`sensorlake status` shows it)."
+            f"another `sensorlake stream` runs on the checkpoints in {checkpoints}; two would write each table. "
+            "Stop it first (`sensorlake status` shows it)."
         ) from None
     return lock
 

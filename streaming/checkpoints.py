@@ -1,7 +1,7 @@
 """Where each query keeps its progress, and the check that a checkpoint belongs to the query that goes on from it.
 
-Spark goes on from any folder it is given. With another topic or another broker behind it, offsets would mean other messages and
-be skipped or read twice without a word; so each checkpoint carries what it was made for.
+Spark goes on from any folder it is given. With another topic or another broker behind it, offsets would mean other
+messages and be skipped or read twice without a word; so each checkpoint carries what it was made for.
 """
 
 import json
@@ -31,7 +31,7 @@ def folder(root: Path, query: str, made_for: Mapping[str, str]) -> Path:
         if (found := _read(query, note)) != dict(made_for):
             raise CheckpointError(_difference(query, path, found, made_for))
         return path
-    elif path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and any(path.iterdir()):
         raise CheckpointError(
             f"query {query}: {path} holds a checkpoint that does not say what it was made for. {_START_ANEW}"
         )

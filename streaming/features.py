@@ -4,8 +4,8 @@
     tumbling_1m   60 s long, one every 60 s
     tumbling_5m   300 s long, one every 300 s
 
-A window [start, end) closes when the watermark reaches its end, and is written once; readings that come later still count in
-the lake, and in the windows that are still open.
+A window [start, end) closes when the watermark reaches its end, and is written once; readings that come later still
+count in the lake, and in the windows that are still open.
 """
 
 from collections.abc import Sequence
@@ -44,15 +44,16 @@ LONGEST = max(window.length for window in WINDOWS)
 
 
 def close(panes: Panes, after: int, until: int) -> pa.Table | None:
-    """Statistics of every window whose end is in (after, until], in the shape of contracts/schemas/feature.avsc; None where
-    no window closes. Panes that no later window needs are forgotten."""
+    """Statistics of every window whose end is in (after, until], in the shape of contracts/schemas/feature.avsc; None
+    where no window closes. Panes that no later window needs are forgotten."""
     closed = []
     starts = panes.starts()
     for window in WINDOWS:
         for end in sorted({end for start in starts for end in window.ends_of(start) if after < end <= until}):
             parts = list(panes.between(end - window.length, end))
             if parts:
-                # Values near the largest of a double overflow to infinity, which the row then says; no other row suffers.
+                # Values near the largest of a double overflow to infinity, which the row then says; no other row
+                # suffers.
                 with np.errstate(over="ignore", invalid="ignore"):
                     closed.append(_statistics(window.kind, end - window.length, end, parts))
     panes.forget_before(until - LONGEST)

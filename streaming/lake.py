@@ -1,17 +1,17 @@
 """The lake query: every consumed message ends in `readings` or `dead_letters`, and closed windows in `features`.
 
-One batch is decoded once and cached; all that follows works on the cached rows. What a batch does, in order, and what a crash
-leaves behind at each point:
+One batch is decoded once and cached; all that follows works on the cached rows. What a batch does, in order, and what
+a crash leaves behind at each point:
 
     1. decide which readings are repeated (recent ids) and which windows close (panes)    nothing written
-    2. append dead letters                                                                dead letters of a batch to be repeated
-    3. append readings, with the batch's counts in the commit                             the same and readings
-    4. append features                                                                    all written, offsets not committed
-    5. Spark commits the offsets
+    2. append dead letters                                                                2 written
+    3. append readings, with the batch's counts in the commit                             2 and 3 written
+    4. append features                                                                    2 to 4 written
+    5. Spark commits the offsets                                                          done
 
-A batch that was not committed is repeated with the same offsets. Its appends carry the checkpoint's id and the batch's number,
-by which Delta skips those that it holds already. Step 1 gives the same answer again, as its memory is rebuilt from the
-readings *before* this batch's first offsets, and from nothing else.
+A batch that was not committed is repeated with the same offsets. Its appends carry the checkpoint's id and the
+batch's number, by which Delta skips those that it holds already. Step 1 gives the same answer again, as its memory is
+rebuilt from the readings *before* this batch's first offsets, and from nothing else.
 """
 
 import json
@@ -39,8 +39,8 @@ _NO_WATERMARK = -(2**62)
 class LakeWriter:
     """Handles the batches of one run of the query; a query that starts again takes a new one.
 
-    `application` names the checkpoint to Delta: a new checkpoint counts its batches from 0 again and must not be taken for
-    the old one.
+    `application` names the checkpoint to Delta: a new checkpoint counts its batches from 0 again and must not be
+    taken for the old one.
     """
 
     spark: SparkSession
@@ -88,8 +88,8 @@ class LakeWriter:
     def _advance(self, event_time: np.ndarray, received: np.ndarray) -> pa.Table | None:
         """Move the watermark over these readings; the features of the windows that this closes.
 
-        The watermark follows the newest event time, but never past the newest arrival: a device whose clock is ahead, by less
-        than is refused, must not close the windows of the others.
+        The watermark follows the newest event time, but never past the newest arrival: a device whose clock is ahead,
+        by less than is refused, must not close the windows of the others.
         """
         if len(event_time) == 0:
             return None
@@ -130,7 +130,8 @@ class LakeWriter:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What is decided by, of each reading of a batch in order of arrival: arrays of equal length, times in microseconds."""
+    """What is decided by, of each reading of a batch in order of arrival: arrays of equal length, times in
+    microseconds."""
 
     high: np.ndarray
     low: np.ndarray

@@ -1,7 +1,7 @@
 """InfluxDB line protocol, written by Spark: `measurement,tag=value field=value timestamp`.
 
-Line protocol in bulk is several times faster than point objects. A point's identity is measurement, tags and time, so writing a
-line again changes nothing.
+Line protocol in bulk is several times faster than point objects. A point's identity is measurement, tags and time, so
+writing a line again changes nothing.
 """
 
 import sys
@@ -19,7 +19,8 @@ def line(measurement: str, tags: Mapping[str, Column], fields: Mapping[str, Colu
 
 
 def number(value: Column) -> Column:
-    """Null where the value is NaN or infinite: InfluxDB knows neither, and refuses the whole request for one of them."""
+    """Null where the value is NaN or infinite: InfluxDB knows neither, and refuses the whole request for one of
+    them."""
     finite = value.cast("double").between(-sys.float_info.max, sys.float_info.max)
     return F.when(finite, value.cast("double").cast("string"))
 
@@ -37,7 +38,7 @@ def _pair(name: str, value: Column) -> Column:
 
 
 def _escaped(tag: Column) -> Column:
-    """A tag's value: commas, blanks and equals signs escaped, line breaks and a closing backslash, which no escape saves,
-    replaced; an empty one is left out."""
+    """A tag's value: commas, blanks and equals signs escaped, line breaks and a closing backslash, which no escape
+    saves, replaced; an empty one is left out."""
     one_line = F.regexp_replace(tag, r"[\r\n\t]|\\$", "_")
     return F.nullif(F.regexp_replace(one_line, "([,= ])", r"\\$1"), F.lit(""))

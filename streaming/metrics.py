@@ -1,7 +1,8 @@
 """The metrics query: readings and features from the lake to InfluxDB, measurement `sensor_metrics`.
 
-It reads the Delta tables that the lake query writes, not Kafka: nothing is decoded twice, what is repeated is gone already, and
-an InfluxDB that is slow or away holds up nothing but itself. The price is that a reading shows up one lake trigger later.
+It reads the Delta tables that the lake query writes, not Kafka: nothing is decoded twice, what is repeated is gone
+already, and an InfluxDB that is slow or away holds up nothing but itself. The price is that a reading shows up one
+lake trigger later.
 """
 
 from pyspark.sql import Column, DataFrame, SparkSession

@@ -1,7 +1,8 @@
-"""Ten-second panes: what is left of the readings once they are counted, and what every longer window is put together from.
+"""Ten-second panes: what is left of the readings once they are counted, and what every longer window is put together
+from.
 
-A reading updates one pane; a window of a minute adds up six panes, one of five minutes thirty. A pane may come in several parts
-(one a batch): parts are never merged before a window closes, so adding one costs nothing.
+A reading updates one pane; a window of a minute adds up six panes, one of five minutes thirty. A pane may come in
+several parts (one a batch): parts are never merged before a window closes, so adding one costs nothing.
 """
 
 from collections.abc import Iterable
@@ -20,8 +21,8 @@ LENGTH_MICROS = int(LENGTH.total_seconds() * 1_000_000)
 def of(readings: DataFrame) -> DataFrame:
     """Readings -> their panes, one row a device, metric and pane; times in microseconds since 1970.
 
-    `m2` is the sum of squared distances from the pane's own mean: sums of squares about zero lose all digits on a value that is
-    large and steady.
+    `m2` is the sum of squared distances from the pane's own mean: sums of squares about zero lose all digits on a
+    value that is large and steady.
     """
     micros = F.unix_micros("event_time")
     at = F.struct(micros.alias("time"), F.col("value").alias("value"))

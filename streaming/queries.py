@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
 from contracts.topics import Topics
-from lakehouse import thresholds
+from lakehouse import creation, registry, thresholds
+from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake.settings import Settings
 from streaming import alerts, anomalies, checkpoints, metrics
 from streaming.lake import LakeWriter
@@ -38,6 +39,7 @@ Start = Callable[[Context], StreamingQuery]
 
 def start_alerts(context: Context) -> StreamingQuery:
     settings, topics = context.settings, context.topics
+    thresholds.ensure_first_version(context.spark, settings.lake_bucket, registry.alert_rules(settings))
     limits = thresholds.live(context.spark, settings.lake_bucket)
     rows = alerts.outgoing(_kafka(context, topics.raw), limits, topics, settings.max_message_bytes)
     writer = (
@@ -53,6 +55,7 @@ def start_alerts(context: Context) -> StreamingQuery:
 
 def start_lake(context: Context) -> StreamingQuery:
     settings = context.settings
+    _have_tables(context, READINGS, DEAD_LETTERS, FEATURES)
     path = _checkpoint(context, "lake", context.topics.raw, settings.lake_bucket)
     writer: LakeWriter | None = None
 
@@ -75,6 +78,7 @@ def start_lake(context: Context) -> StreamingQuery:
 
 def start_metrics(context: Context) -> StreamingQuery:
     settings = context.settings
+    _have_tables(context, READINGS, FEATURES)
     path = _checkpoint(context, "metrics", settings.lake_bucket, settings.influxdb_bucket)
     sink = InfluxSink(settings)
     rows = metrics.lines(context.spark, settings.lake_bucket)
@@ -84,22 +88,27 @@ def start_metrics(context: Context) -> StreamingQuery:
 
 def start_postgres(context: Context) -> StreamingQuery:
     sink = PostgresSink(context.settings)
-    return _sink(context, "postgres", context.settings.postgres_database, sink.write)
+    return _sink(context, "postgres", context.settings.postgres_database, lambda rows, _: sink.write(rows))
 
 
 def start_influxdb(context: Context) -> StreamingQuery:
     sink = InfluxSink(context.settings)
 
-    def write(rows: DataFrame) -> None:
+    def write(rows: DataFrame, _: int) -> None:
         sink.write(rows.select(anomaly_line().alias("line")))
 
     return _sink(context, "influxdb", context.settings.influxdb_bucket, write)
 
 
 def start_anomalies(context: Context) -> StreamingQuery:
-    sink = DeltaSink(context.settings.lake_bucket)
-    every = context.settings.lake_trigger_seconds
-    return _sink(context, "anomalies", context.settings.lake_bucket, sink.write, every)
+    settings = context.settings
+    _have_tables(context, ANOMALIES)
+    path = _checkpoint(context, "anomalies", context.topics.anomaly, settings.lake_bucket)
+
+    def write(rows: DataFrame, batch_id: int) -> None:
+        DeltaSink(settings.lake_bucket, checkpoints.application_id(path)).write(rows, batch_id)
+
+    return _sink(context, "anomalies", settings.lake_bucket, write, settings.lake_trigger_seconds)
 
 
 QUERIES: dict[str, Start] = {
@@ -113,12 +122,12 @@ QUERIES: dict[str, Start] = {
 
 
 def _sink(
-    context: Context, name: str, target: str, write: Callable[[DataFrame], None], every: float | None = None
+    context: Context, name: str, target: str, write: Callable[[DataFrame, int], None], every: float | None = None
 ) -> StreamingQuery:
     """One query from the anomaly topic to one sink, so that a slow sink holds up none but itself."""
     path = _checkpoint(context, name, context.topics.anomaly, target)
     rows = _kafka(context, context.topics.anomaly, limit=context.settings.max_records_per_batch)
-    writer = rows.writeStream.foreachBatch(lambda batch, _: write(anomalies.parse(batch)))
+    writer = rows.writeStream.foreachBatch(lambda batch, batch_id: write(anomalies.parse(batch), batch_id))
     return _start(context, name, path, _every(writer, every or context.settings.sinks_trigger_seconds))
 
 
@@ -134,6 +143,11 @@ def _kafka(context: Context, topic: str, *, limit: int | None = None) -> DataFra
         .option("kafka.max.partition.fetch.bytes", str(LARGEST_MESSAGE))
     )
     return (reader.option("maxOffsetsPerTrigger", limit) if limit else reader).load()
+
+
+def _have_tables(context: Context, *tables: Table) -> None:
+    for table in tables:
+        creation.ensure(context.spark, table, context.settings.lake_bucket)
 
 
 def _every(writer: DataStreamWriter, seconds: float) -> DataStreamWriter:

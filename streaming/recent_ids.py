@@ -1,8 +1,8 @@
 """Which reading ids arrived in the last minutes: the memory by which the lake tells a repeated reading from a new one.
 
-Ids are 128 bits, kept as two sorted int64 columns: 24 bytes an id with its arrival, so ten minutes at 10,000 readings a second
-are 144 MB, and a batch of 100,000 ids is looked up in tens of milliseconds. Spark's own deduplication keeps its ids in a state
-store and walks all of them at each batch.
+Ids are 128 bits, kept as two sorted int64 columns: 24 bytes an id with its arrival, so ten minutes at 10,000 readings
+a second are 144 MB, and a batch of 100,000 ids is looked up in tens of milliseconds. Spark's own deduplication keeps
+its ids in a state store and walks all of them at each batch.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +30,8 @@ class RecentIds:
         return len(self.high)
 
     def repeated(self, high: Longs, low: Longs) -> NDArray[np.bool_]:
-        """Which of these ids, in order of arrival, are known already or stand earlier among them: a mask of their length."""
+        """Which of these ids, in order of arrival, are known already or stand earlier among them: a mask of their
+        length."""
         return self._known(high, low) | _repeated_within(high, low)
 
     def add(self, high: Longs, low: Longs, arrived: Longs) -> None:

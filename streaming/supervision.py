@@ -1,4 +1,5 @@
-"""Keeps queries running: each one that fails starts again alone, after a pause that doubles from one failure to the next."""
+"""Keeps queries running: each one that fails starts again alone, after a pause that doubles from one failure to the
+next."""
 
 import re
 import time

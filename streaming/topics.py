@@ -10,7 +10,8 @@ from sensorlake.settings import Settings
 LARGEST_MESSAGE = 16 * 1024 * 1024
 _SECONDS = 20
 
-# A message's verdict depends on when it arrived (streaming/validation.py), so the broker's clock has to say so, not the sender's.
+# A message's verdict depends on when it arrived (streaming/validation.py), so the broker's clock has to say so, not
+# the sender's.
 _ARRIVAL = "message.timestamp.type"
 
 
@@ -53,7 +54,7 @@ def _require_arrival_times(admin: AdminClient, topic: str) -> None:
     config = admin.describe_configs([resource])[resource].result(timeout=_SECONDS)
     if config[_ARRIVAL].value != "LogAppendTime":
         raise StreamError(
-            f"topic {topic} keeps the senders' times ({_ARRIVAL}={config[_ARRIVAL].value}), so that a device with a wrong "
-            f"clock could not be told from the others. Change it:\n"
-            f"  kafka-configs --alter --entity-type topics --entity-name {topic} --add-config {_ARRIVAL}=LogAppendTime"
+            f"topic {topic} keeps the senders' times ({_ARRIVAL}={config[_ARRIVAL].value}), so that a device with a "
+            f"wrong clock could not be told from the others. Change it:\n  kafka-configs --alter --entity-type topics "
+            f"--entity-name {topic} --add-config {_ARRIVAL}=LogAppendTime"
         )

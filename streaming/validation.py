@@ -1,11 +1,11 @@
 """Which messages are readings, and why the others are not.
 
-A message is judged whole: it becomes readings or one dead letter, never both, so that every consumed offset is counted once.
-The verdict depends on the message and on when the broker received it, never on when it is processed, so that every query and
-every replay of a batch agree.
+A message is judged whole: it becomes readings or one dead letter, never both, so that every consumed offset is
+counted once. The verdict depends on the message and on when the broker received it, never on when it is processed, so
+that every query and every replay of a batch agree.
 
-Decoding and rules are one function in Java (decoder/Decoder.java). The same rules as expressions of Spark cost 25 to 60 us a
-message and a second of planning at each batch; docs/decisions/decoding-in-java.md has the figures.
+Decoding and rules are one function in Java (decoder/Decoder.java). The same rules as expressions of Spark cost 25 to
+60 us a message and a second of planning at each batch; docs/decisions/decoding-in-java.md has the figures.
 """
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -63,8 +63,8 @@ def exploded(judged: DataFrame) -> DataFrame:
 
 
 def readings_and_dead_letters(judged: DataFrame) -> DataFrame:
-    """One row a reading, and one a rejected message, with the columns of contracts/schemas/{reading,dead_letter}.avsc in one
-    shape; `dq_reason` tells the two apart."""
+    """One row a reading, and one a rejected message, with the columns of contracts/schemas/{reading,dead_letter}.avsc
+    in one shape; `dq_reason` tells the two apart."""
     valid = F.col("dq_reason").isNull()
     day = F.to_date(F.when(valid, F.col("event_time")).otherwise(F.col("received_at")))
     return exploded(judged).withColumns({"reading_id": F.when(valid, identity.reading_id()), "event_date": day})

@@ -1,7 +1,8 @@
 """Judges one reading by the limits of its device and metric.
 
-    hard_limit   value < lower or value > upper                     score: the value          threshold: the limit it broke
-    z_score      |value - mean| / stddev > z_limit, stddev > 0      score: that distance      threshold: z_limit
+    detector     fires where                                      score            threshold
+    hard_limit   value < lower or value > upper                   the value        the limit it broke
+    z_score      |value - mean| / stddev > z_limit, stddev > 0    that distance    z_limit
 
 A reading that breaks a hard limit is not judged by its z-score as well: one reading, one alert.
 """
@@ -18,8 +19,8 @@ Z_SCORE = "z_score"
 
 
 def with_limits(readings: DataFrame, thresholds: DataFrame) -> DataFrame:
-    """Readings (or rows without a metric, which get none) plus `limits`: the row of their device and metric, else that of
-    their metric for any device, else null."""
+    """Readings (or rows without a metric, which get none) plus `limits`: the row of their device and metric, else
+    that of their metric for any device, else null."""
     limits = F.struct(*_LIMITS)
     own = thresholds.where(F.col("device_id") != ANY_DEVICE).select("device_id", "metric", limits.alias("own_limits"))
     shared = thresholds.where(F.col("device_id") == ANY_DEVICE).select("metric", limits.alias("shared_limits"))

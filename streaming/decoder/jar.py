@@ -1,7 +1,7 @@
 """Compiles Decoder.java into a jar, once for each version of it, with the compiler that Spark itself carries.
 
-Why Java: docs/decisions/decoding-in-java.md. Janino is in pyspark's jars, as Spark compiles its own queries with it, so no JDK is
-needed where a Java runtime is enough.
+Why Java: docs/decisions/decoding-in-java.md. Janino is in pyspark's jars, as Spark compiles its own queries with it,
+so no JDK is needed where a Java runtime is enough.
 """
 
 import hashlib

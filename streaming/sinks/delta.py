@@ -1,11 +1,10 @@
 """Anomalies to the Delta table `anomalies`.
 
-1. merge the batch by anomaly_id: what is there already stays as it is      a crash before: nothing written
-2. Spark commits the offsets                                                a crash before: the batch is merged again,
-                                                                            which inserts nothing
+1. leave out the ids that the table holds already         nothing written
+2. append the others, with the batch's number             a crash after it: the batch comes again, and Delta skips it
+3. Spark commits the offsets                              by its number; under a new checkpoint step 1 finds its ids
 """
 
-from delta import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -13,17 +12,37 @@ from lakehouse.tables import ANOMALIES
 
 
 class DeltaSink:
-    def __init__(self, bucket: str) -> None:
-        self._path = ANOMALIES.path(bucket)
+    """`application` names the checkpoint to Delta, as in lake.py."""
 
-    def write(self, anomalies: DataFrame) -> None:
-        new = anomalies.dropDuplicates(["anomaly_id"]).coalesce(1)
-        days = [row.event_date for row in anomalies.select("event_date").distinct().collect()]
-        if not days:
-            return
-        # The days stand in the condition as literals, so that only their partitions are searched.
-        same = F.col("old.event_date").isin(days) & F.expr(
-            "old.event_date = new.event_date AND old.anomaly_id = new.anomaly_id"
+    def __init__(self, bucket: str, application: str) -> None:
+        self._path = ANOMALIES.path(bucket)
+        self._application = f"{application}-{ANOMALIES.name}"
+
+    def write(self, anomalies: DataFrame, batch_id: int) -> None:
+        batch = anomalies.dropDuplicates(["anomaly_id"]).coalesce(1).persist()
+        try:
+            days = [row.event_date for row in batch.select("event_date").distinct().collect()]
+            if days:
+                self._append(batch.join(self._known(batch, days), "anomaly_id", "left_anti"), batch_id)
+        finally:
+            batch.unpersist()
+
+    def _known(self, batch: DataFrame, days: list[object]) -> DataFrame:
+        """The ids in the table that the batch could hold. Its days and the span of its event times stand in the
+        filter as literals, so that Delta opens only the files in which they may be."""
+        table = batch.sparkSession.read.format("delta").load(self._path)
+        span = batch.agg(
+            F.unix_micros(F.min("event_time")).alias("first"), F.unix_micros(F.max("event_time")).alias("last")
+        ).collect()[0]
+        first, last = (F.timestamp_micros(F.lit(micros)) for micros in (span["first"], span["last"]))
+        inside = F.col("event_date").isin(days) & F.col("event_time").between(first, last)
+        return table.where(inside).select("anomaly_id")
+
+    def _append(self, rows: DataFrame, batch_id: int) -> None:
+        (
+            rows.write.format("delta")
+            .mode("append")
+            .option("txnAppId", self._application)
+            .option("txnVersion", batch_id)
+            .save(self._path)
         )
-        table = DeltaTable.forPath(anomalies.sparkSession, self._path)
-        table.alias("old").merge(new.alias("new"), same).whenNotMatchedInsertAll().execute()

@@ -43,7 +43,8 @@ class PostgresSink:
             connection.run("CREATE TEMPORARY TABLE staging (LIKE stream.anomalies INCLUDING DEFAULTS) ON COMMIT DROP")
             connection.run(f"COPY staging ({_LIST}) FROM STDIN", stream=io.BytesIO(b"".join(map(_copy_line, rows))))
             connection.run(
-                f"INSERT INTO stream.anomalies ({_LIST}) SELECT {_LIST} FROM staging ON CONFLICT (anomaly_id) DO NOTHING"
+                f"INSERT INTO stream.anomalies ({_LIST}) SELECT {_LIST} FROM staging "  # noqa: S608 - names of our own
+                "ON CONFLICT (anomaly_id) DO NOTHING"
             )
             connection.run("COMMIT")
         finally:
