@@ -1,11 +1,12 @@
-"""The `sensorlake` command: one module a group of commands in `sensorlake/commands/`, each imported when it is called."""
+"""The `sensorlake` command: one module a group of commands in `sensorlake/commands/`, each imported when it is
+called."""
 
 import sys
 
 import typer
 
 from sensorlake import logs, settings
-from sensorlake.commands import edge, stack, stream
+from sensorlake.commands import bench, edge, stack, stream
 from sensorlake.errors import SensorlakeError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 stack.register(app)
 edge.register(app)
 stream.register(app)
+bench.register(app)
 
 
 def main() -> None:

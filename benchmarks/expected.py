@@ -1,0 +1,57 @@
+"""The ids that a run must leave behind, computed from its plan and not from anything the system said."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from benchmarks.violations import ViolatingRun, sensor_of
+from contracts import identity
+from edge.metrics import METRICS
+
+DETECTOR = "hard_limit"
+_CONDITION = ("battery", "signal")  # what a device with many metrics sends beside its own
+_CHUNK = 100_000
+
+
+def anomalies(run: ViolatingRun) -> dict[str, int]:
+    """Event time (microseconds since 1970-01-01 UTC) by anomaly id, in the order of sending."""
+    fleet = run.simulator.fleet
+    found = {}
+    for index in _chunks(_length(run)):
+        sensor = sensor_of(run.simulator, index)
+        rows = run.mask[sensor]
+        for member, due in zip(sensor[rows].tolist(), run.simulator.due(index[rows]).tolist(), strict=True):
+            metric = METRICS[fleet.metric[member]].name
+            found[identity.anomaly_id(fleet.names[member], metric, due, DETECTOR)] = due
+    return found
+
+
+def reading_ids(run: ViolatingRun, sent: int) -> pa.ChunkedArray:
+    """The id of every reading in the first `sent` messages."""
+    fleet = run.simulator.fleet
+    metrics = [METRICS[number].name for number in fleet.metric.tolist()]
+    multi = fleet.multi.tolist()
+    chunks = []
+    for index in _chunks(sent):
+        ids = []
+        members = sensor_of(run.simulator, index).tolist()
+        for member, due in zip(members, run.simulator.due(index).tolist(), strict=True):
+            name = fleet.names[member]
+            ids.append(identity.reading_id(name, name, metrics[member], due))
+            if multi[member]:
+                ids += [identity.reading_id(name, name, metric, due) for metric in _CONDITION]
+        chunks.append(pa.array(ids, pa.string()))
+    return pa.chunked_array(chunks, pa.string())
+
+
+def _length(run: ViolatingRun) -> int:
+    if run.total is None:
+        raise ValueError("a run without end has no set of expected ids")
+    return run.total
+
+
+def _chunks(count: int) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, count, _CHUNK):
+        yield np.arange(first, min(first + _CHUNK, count))

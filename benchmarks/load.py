@@ -1,0 +1,128 @@
+"""The load of a benchmark: the simulated fleet, open loop, in a process of its own.
+
+A message is due at its own time whatever the system does, and latency counts from then. In one process with the
+observers each would wait for the other's turn at Python's lock.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+import numpy as np
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.percentiles import summary
+from benchmarks.violations import ViolatingRun, chosen_sensors
+from edge import pacing, producer
+from edge.block import Block
+from edge.pacing import Clock, SteadyClock
+from edge.simulator import Simulator
+
+_ORDERLY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides every message of a run: `start` and what follows count microseconds since 1970-01-01 UTC."""
+
+    sensors: int
+    rate: float
+    warmup_seconds: float
+    seconds: float
+    violating_share: float
+    seed: int
+    start: int
+
+    @property
+    def first_counted(self) -> int:
+        return self.start + round(self.warmup_seconds * 1e6)
+
+    @property
+    def end(self) -> int:
+        return self.first_counted + round(self.seconds * 1e6)
+
+    def run(self) -> ViolatingRun:
+        simulator = Simulator(
+            self.sensors, 0.0, self.seed, self.start, rate=self.rate, seconds=self.warmup_seconds + self.seconds
+        )
+        return ViolatingRun(simulator, chosen_sensors(self.sensors, self.violating_share, self.seed))
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the load did; `lateness` (ms): how long after its intended time a counted message went to the client."""
+
+    messages: int
+    readings: int
+    failed: int
+    lateness: dict[str, float | None]
+    cpu_share: float
+
+
+class Load:
+    """The process that sends. Wait for `sent()`, or `stop()` it."""
+
+    def __init__(self, plan: Plan, servers: str, topic: str, clock: SteadyClock) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._answers, ours = context.Pipe(duplex=False)
+        self._process: BaseProcess = context.Process(
+            target=_send, args=(plan, servers, topic, clock, ours), name="bench-load", daemon=True
+        )
+        self._process.start()
+        ours.close()
+
+    def is_sending(self) -> bool:
+        return self._process.is_alive() and not self._answers.poll()
+
+    def sent(self) -> Sent:
+        """
+        Raises:
+            BenchmarkError: the process ended without an answer.
+        """
+        try:
+            answer = self._answers.recv() if self._answers.poll(_ORDERLY_SECONDS) else "it did not end"
+        except EOFError:
+            answer = "it ended early"
+        self.stop()
+        if isinstance(answer, Sent):
+            return answer
+        raise BenchmarkError(f"the load generator failed: {answer}")
+
+    def stop(self) -> None:
+        if self._process.is_alive():
+            self._process.join(1)
+            self._process.terminate()
+        self._process.join(5)
+
+
+def _send(plan: Plan, servers: str, topic: str, clock: SteadyClock, answer: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    parent = os.getppid()
+
+    def orphaned() -> bool:
+        return os.getppid() != parent
+
+    try:
+        outlet = producer.connect(servers, topic)
+        late: list[int] = []
+        began, used = time.monotonic(), time.process_time()
+        blocks = _noting(pacing.steady(plan.run(), clock, orphaned), clock, plan.first_counted, late)
+        done = producer.publish(blocks, outlet, clock, orphaned)
+        share = (time.process_time() - used) / (time.monotonic() - began)
+    except Exception as error:
+        answer.send(f"{type(error).__name__}: {error}")
+        raise
+    answer.send(Sent(done.sent, done.readings, done.failed, summary(np.array(late) / 1000), round(share, 3)))
+
+
+def _noting(blocks: Iterable[Block], clock: Clock, first: int, late: list[int]) -> Iterator[Block]:
+    """The same blocks; `late` gets how late (microseconds) the first message of each counted one was taken."""
+    for block in blocks:
+        yield block
+        if block.due[0] >= first:
+            late.append(clock.now() - int(block.due[0]))

@@ -1,0 +1,52 @@
+"""When each anomaly arrives at a consumer of the anomaly topic: an end user's moment, the broker's answer included."""
+
+import orjson
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from benchmarks.observers.watch import Watch
+from edge.pacing import Clock
+from sensorlake.settings import Settings
+
+_POLL_SECONDS = 0.2
+_ANSWER_SECONDS = 10.0
+
+
+class AlertWatch(Watch):
+    """`seen`: microseconds of the first arrival by anomaly id; `ids`: every arrival, repeats included."""
+
+    name = "alerts"
+    every = 0.0
+
+    def __init__(self, settings: Settings, topic: str, clock: Clock) -> None:
+        super().__init__()
+        self.seen: dict[str, int] = {}
+        self.ids: list[str] = []
+        self._clock = clock
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.kafka_bootstrap_servers,
+                "client.id": "sensorlake-bench",
+                "group.id": "sensorlake-bench",
+                "enable.auto.commit": False,
+                # The broker answers as soon as it has one byte; this is only how long it may keep an empty answer.
+                "fetch.min.bytes": 1,
+                "fetch.wait.max.ms": 100,
+            }
+        )
+        partitions = self._consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
+        self._consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+
+    def look(self) -> None:
+        message = self._consumer.poll(_POLL_SECONDS)
+        if message is None:
+            return
+        now = self._clock.now()
+        if (error := message.error()) is not None:
+            raise KafkaException(error)
+        name = str(orjson.loads(message.value() or b"{}")["anomaly_id"])
+        self.ids.append(name)
+        self.seen.setdefault(name, now)
+
+    def stop(self) -> None:
+        super().stop()
+        self._consumer.close()

@@ -1,0 +1,82 @@
+"""A stack of the benchmark's own: fresh folder, free ports, all queries; nothing of it is left afterwards."""
+
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from benchmarks.errors import BenchmarkError
+from sensorlake import settings as settings_module
+from sensorlake.settings import Settings
+from stack import selection, status, supervisor
+from stack.layout import Layout
+from stack.up import bring_down, bring_up, log_end
+from streaming import topics
+from streaming.queries import QUERIES
+
+_READY_SECONDS = 240
+Report = Callable[[str], None]
+
+
+@contextmanager
+def running(folder: Path, report: Report, *, keep: bool) -> Iterator[Settings]:
+    """All servers and the stream, up within the block.
+
+    Ctrl-C and SIGTERM end the block by KeyboardInterrupt; a second one cannot leave servers behind.
+
+    Raises:
+        BenchmarkError: the folder is in use, or the queries do not start.
+        StackError: a server does not start.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise BenchmarkError(f"{folder} is not empty: a benchmark starts from nothing, so give --data-dir a new folder")
+    settings = settings_module.load(folder)
+    with _signals_interrupt():
+        try:
+            settings = bring_up(settings, list(selection.NAMES), lambda name, event: report(f"{name} {event}"))
+            topics.ensure(settings)
+            report("stream starting")
+            supervisor.start_program(settings, "stream")
+            _await_queries(settings)
+            report("stream ready")
+            yield settings
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            report("stopping")
+            bring_down(settings)
+            if keep:
+                report(f"kept: {folder}")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await_queries(settings: Settings) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    layout = Layout.of(settings)
+    while time.monotonic() < deadline:
+        report = layout.queries_file
+        found = status.queries(report.read_text("utf-8")) if report.is_file() else {}
+        if found.keys() == QUERIES.keys() and all(query["state"] == "running" for query in found.values()):
+            return
+        info = supervisor.processes(layout).get("stream")
+        if info is None or info.state in ("FATAL", "BACKOFF", "EXITED"):
+            break
+        time.sleep(0.5)
+    raise BenchmarkError(f"the stream did not start all its queries\n{log_end(layout, 'stream')}")
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,70 @@
+"""Commands of the bench group: what this machine reaches."""
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+bench = typer.Typer(help="Measure on this machine, on a stack of its own.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands to the application."""
+    app.add_typer(bench, name="bench")
+
+
+@bench.callback()
+def _group() -> None:
+    """Measure on this machine, on a stack of its own."""
+
+
+@bench.command()
+def latency(
+    *,
+    rate: Annotated[float, typer.Option(min=1, max=1e6, help="Messages a second over all sensors.")] = 10_000,
+    sensors: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sensors send.")] = 10_000,
+    seconds: Annotated[float, typer.Option(min=1, max=86_400, help="Length of the counted part.")] = 120,
+    warmup: Annotated[
+        float,
+        typer.Option(min=0, max=86_400, help="Seconds of the same load before, as a JVM compiles its code first."),
+    ] = 120,
+    violations: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the sensors that always send values beyond their limit.")
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same fleet and values.")] = 0,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="New folder of the stack. [default: bench-<time> in the data folder]")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep that folder with all its data and logs.")] = False,
+) -> None:
+    """Time from a reading's intended send time to its alert and to each store; what was lost or doubled."""
+    import orjson  # noqa: PLC0415  heavy modules are imported by the command that needs them
+    from rich.console import Console  # noqa: PLC0415
+
+    from benchmarks import latency as benchmark  # noqa: PLC0415
+    from benchmarks import table  # noqa: PLC0415
+    from sensorlake import settings  # noqa: PLC0415
+    from sensorlake.errors import SettingsError  # noqa: PLC0415
+
+    if json is not None and not json.absolute().parent.is_dir():
+        raise SettingsError(f"--json {json}: there is no folder {json.absolute().parent}; make it first")
+    began = time.monotonic()
+
+    def report(event: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
+        sys.stderr.flush()
+
+    folder = data_dir or settings.load().data_dir / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    request = benchmark.Request(rate, sensors, seconds, warmup, violations, seed)
+    try:
+        document = benchmark.run(request, folder.absolute(), report, keep=keep)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if json is not None:
+        json.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table.render(document))
