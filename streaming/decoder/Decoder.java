@@ -35,6 +35,9 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
   private static final double MILLIS_BELOW = 1e14;
   private static final double MICROS_BELOW = 1e17;
 
+  // Ids, metrics, units and locations become tags and index keys: a longer one would be refused by a store, for ever.
+  private static final int LONGEST_NAME = 512;
+
   private static final JsonFactory JSON = JsonFactory.builder()
       .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS) // NaN is refused as not finite, not as malformed
       .build()
@@ -43,7 +46,7 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
   private static final DateTimeFormatter ISO_WITH_ZONE = new DateTimeFormatterBuilder()
       .parseCaseInsensitive()
       .append(DateTimeFormatter.ISO_LOCAL_DATE)
-      .appendPattern("['T'][' ']")
+      .appendLiteral('T')
       .append(DateTimeFormatter.ISO_LOCAL_TIME)
       .appendPattern("[XXX][XX][X]")
       .toFormatter()
@@ -76,6 +79,9 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
   private static boolean read(byte[] message, Fields fields) {
     JsonParser parser = null;
     try {
+      if (otherEncoding(message)) {
+        return false;
+      }
       parser = JSON.createParser(message);
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         return false;
@@ -92,6 +98,28 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
     }
   }
 
+  /** UTF-16 or UTF-32, which the parser would read as well: an object in UTF-8 has none of these bytes at its beginning. */
+  private static boolean otherEncoding(byte[] message) {
+    int first = message[0] & 0xff;
+    int second = message.length > 1 ? message[1] & 0xff : first;
+    return first == 0 || second == 0 || first >= 0xfe;
+  }
+
+  /** The text as it is; half a surrogate pair is no character, and would be stored as another. */
+  private static String whole(String text) throws java.io.IOException {
+    int length = text.length();
+    for (int i = 0; i < length; i++) {
+      char unit = text.charAt(i);
+      if (Character.isSurrogate(unit)) {
+        if (Character.isLowSurrogate(unit) || i + 1 == length || !Character.isLowSurrogate(text.charAt(i + 1))) {
+          throw new java.io.IOException("half a surrogate pair");
+        }
+        i++;
+      }
+    }
+    return text;
+  }
+
   private static void close(JsonParser parser) {
     try {
       if (parser != null) {
@@ -106,11 +134,13 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
   private static final class Text {
     String value;
     boolean wrong;
+    boolean tooLong;
 
     void take(JsonToken token, JsonParser parser) throws java.io.IOException {
       if (token == JsonToken.VALUE_STRING) {
-        String text = parser.getText();
+        String text = whole(parser.getText());
         value = text.isEmpty() ? null : text;
+        tooLong = text.length() > LONGEST_NAME;
       } else if (token != JsonToken.VALUE_NULL) {
         wrong = true;
         parser.skipChildren();
@@ -137,6 +167,8 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
     double value;
     List metrics = new ArrayList(4);
     String wrongMetric;
+    boolean namelessMetric;
+    boolean tooLongMetric;
     boolean notFinite;
 
     void take(String name, JsonToken token, JsonParser parser) throws java.io.IOException {
@@ -177,7 +209,9 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
 
     private void fromText(String text) {
       try {
-        OffsetDateTime time = OffsetDateTime.from(ISO_WITH_ZONE.parse(text)).withOffsetSameInstant(ZoneOffset.UTC);
+        boolean blank = text.length() > 10 && text.charAt(10) == ' ';
+        String joined = blank ? text.substring(0, 10) + 'T' + text.substring(11) : text;
+        OffsetDateTime time = OffsetDateTime.from(ISO_WITH_ZONE.parse(joined)).withOffsetSameInstant(ZoneOffset.UTC);
         micros = Math.addExact(Math.multiplyExact(time.toEpochSecond(), SECOND), (long) (time.getNano() / 1000));
         hasMicros = true;
       } catch (java.time.DateTimeException noInstant) {
@@ -227,8 +261,11 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
       if (token.isNumeric()) {
         double measured = parser.getDoubleValue();
         notFinite = notFinite || !finite(measured);
-        metrics.add(RowFactory.create(new Object[] {name, Double.valueOf(measured)}));
+        namelessMetric = namelessMetric || name.isEmpty();
+        tooLongMetric = tooLongMetric || name.length() > LONGEST_NAME;
+        metrics.add(RowFactory.create(new Object[] {whole(name), Double.valueOf(measured)}));
       } else if (token != JsonToken.VALUE_NULL) {
+        tooLongMetric = tooLongMetric || name.length() > LONGEST_NAME; // the reason will name it
         wrongMetric = wrongMetric == null ? name : wrongMetric;
         parser.skipChildren();
       }
@@ -262,6 +299,9 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
 
     /** The first thing that is wrong, or null. */
     String reason(long received) {
+      if (tooLong()) {
+        return "oversize";
+      }
       String field = wrongOrMissing();
       if (field != null) {
         return field;
@@ -273,6 +313,11 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
         return "bad_timestamp";
       }
       return micros > received + FUTURE ? "future_timestamp" : micros < received - TOO_OLD ? "too_old" : null;
+    }
+
+    private boolean tooLong() {
+      boolean texts = device.tooLong || sensor.tooLong || location.tooLong || metaLocation.tooLong;
+      return texts || (single ? metric.tooLong || unit.tooLong || metaUnit.tooLong : tooLongMetric);
     }
 
     private String wrongOrMissing() {
@@ -308,7 +353,7 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
       if (wrongMetric != null) {
         return "wrong_type:" + wrongMetric;
       }
-      return metrics.isEmpty() ? "missing_field:metric" : null;
+      return metrics.isEmpty() || namelessMetric ? "missing_field:metric" : null;
     }
   }
 }
