@@ -69,18 +69,19 @@ def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[s
 
 def _measure(request: Request, settings: Settings, report: Report) -> dict[str, Any]:
     clock = SteadyClock()
-    # The load's process has to start and to build its fleet before its first message is due.
-    plan = Plan(**asdict(request), start=clock.now() + 8_000_000 + request.sensors * 50)
-    due = expected.anomalies(plan.run())
     files = LakeFiles(settings)
-    with watching(settings, files, clock, due, plan.start) as observers:
-        load = Load(plan, settings.kafka_bootstrap_servers, Topics(settings.topic_prefix).raw, clock)
-        try:
+    load = Load(settings.kafka_bootstrap_servers, Topics(settings.topic_prefix).raw, clock)
+    try:
+        # The fleet and the expected ids are computed before the first message is due.
+        plan = Plan(**asdict(request), start=clock.now() + 5_000_000 + request.sensors * 50)
+        load.send(plan)
+        due = expected.anomalies(plan.run())
+        with watching(settings, files, clock, due, plan.start) as observers:
             before, after = _counted(plan, load, clock, observers, settings=settings, report=report)
             sent = load.sent()
-        finally:
-            load.stop()
-        drained = _drain(observers, files, sent, len(due), report)
+            drained = _drain(observers, files, sent, len(due), report)
+    finally:
+        load.stop()
     report("comparing ids")
     comparisons = stored.compare_all(
         settings,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import TypeVar
 
 import numpy as np
 
@@ -64,17 +65,29 @@ class Sent:
     cpu_share: float
 
 
-class Load:
-    """The process that sends. Wait for `sent()`, or `stop()` it."""
+@dataclass(frozen=True)
+class Ready:
+    """The process is connected and waits for its plan."""
 
-    def __init__(self, plan: Plan, servers: str, topic: str, clock: SteadyClock) -> None:
+
+_Answer = TypeVar("_Answer", Ready, Sent)
+
+
+class Load:
+    """The process that sends. Then `send()` a plan and wait for `sent()`, or `stop()` it."""
+
+    def __init__(self, servers: str, topic: str, clock: SteadyClock) -> None:
         context = multiprocessing.get_context("spawn")
-        self._answers, ours = context.Pipe(duplex=False)
+        self._answers, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=_send, args=(plan, servers, topic, clock, ours), name="bench-load", daemon=True
+            target=_process, args=(servers, topic, clock, theirs), name="bench-load", daemon=True
         )
         self._process.start()
-        ours.close()
+        theirs.close()
+        self._require(Ready)
+
+    def send(self, plan: Plan) -> None:
+        self._answers.send(plan)
 
     def is_sending(self) -> bool:
         return self._process.is_alive() and not self._answers.poll()
@@ -84,13 +97,18 @@ class Load:
         Raises:
             BenchmarkError: the process ended without an answer.
         """
+        answer = self._require(Sent)
+        self.stop()
+        return answer
+
+    def _require(self, kind: type[_Answer]) -> _Answer:
         try:
-            answer = self._answers.recv() if self._answers.poll(_ORDERLY_SECONDS) else "it did not end"
+            answer = self._answers.recv() if self._answers.poll(_ORDERLY_SECONDS) else "no answer in time"
         except EOFError:
             answer = "it ended early"
-        self.stop()
-        if isinstance(answer, Sent):
+        if isinstance(answer, kind):
             return answer
+        self.stop()
         raise BenchmarkError(f"the load generator failed: {answer}")
 
     def stop(self) -> None:
@@ -100,7 +118,7 @@ class Load:
         self._process.join(5)
 
 
-def _send(plan: Plan, servers: str, topic: str, clock: SteadyClock, answer: Connection) -> None:
+def _process(servers: str, topic: str, clock: SteadyClock, answer: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     parent = os.getppid()
 
@@ -109,6 +127,8 @@ def _send(plan: Plan, servers: str, topic: str, clock: SteadyClock, answer: Conn
 
     try:
         outlet = producer.connect(servers, topic)
+        answer.send(Ready())
+        plan: Plan = answer.recv()
         late: list[int] = []
         began, used = time.monotonic(), time.process_time()
         blocks = _noting(pacing.steady(plan.run(), clock, orphaned), clock, plan.first_counted, late)

@@ -17,7 +17,7 @@ from stack.up import bring_down, bring_up, log_end
 from streaming import topics
 from streaming.queries import QUERIES
 
-_READY_SECONDS = 240
+_READY_SECONDS = 300
 Report = Callable[[str], None]
 
 
