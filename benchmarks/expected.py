@@ -46,6 +46,16 @@ def reading_ids(run: ViolatingRun, sent: int) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, pa.string())
 
 
+def readings_between(run: ViolatingRun, first: int, end: int) -> int:
+    """How many readings are due from `first` to before `end` (microseconds since 1970-01-01 UTC)."""
+    count = 0
+    for index in _chunks(_length(run)):
+        due = run.simulator.due(index)
+        multi = run.simulator.fleet.multi[sensor_of(run.simulator, index)]
+        count += int((1 + len(_CONDITION) * multi)[(first <= due) & (due < end)].sum())
+    return count
+
+
 def _length(run: ViolatingRun) -> int:
     if run.total is None:
         raise ValueError("a run without end has no set of expected ids")

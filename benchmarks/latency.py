@@ -91,8 +91,9 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
         alerts=observers.alerts.ids,
     )
     counts = observers.delta.counts
+    readings = expected.readings_between(plan.run(), plan.first_counted, plan.end)
     return {
-        **_latencies(plan, due, observers),
+        **_latencies(plan, due, observers, readings),
         "sent": sent.messages,
         "readings": sent.readings,
         "valid": counts["valid"],
@@ -100,7 +101,7 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
         "duplicates": counts["duplicates"],
         "anomalies_expected": len(due),
         **result.losses(comparisons),
-        **result.cpu(before.stack, after.stack, _readings_counted(request, sent)),
+        **result.cpu(before.stack, after.stack, readings),
         "peak_rss_mb": observers.memory.peak_mb,
         "peak_rss_mb_by": observers.memory.peak_by,
         **result.lag(observers.lag.samples, plan.first_counted, plan.end),
@@ -115,18 +116,19 @@ def _counted(
     plan: Plan, load: Load, clock: SteadyClock, observers: Observers, *, settings: Settings, report: Report
 ) -> tuple[Moment, Moment]:
     """Wait for the load to end; what was used up when its counted part began and when it ended."""
-    before, told = Moment.now(settings), 0.0
+    before, warm, told = Moment.now(settings), False, 0.0
     while (now := clock.now()) < plan.end:
         observers.require_well()
         if not load.is_sending():
             load.sent()  # says why it ended before its time
             break
-        if now < plan.first_counted:
-            before = Moment.now(settings) if plan.first_counted - now < 2 * _LOOK_SECONDS * 1e6 else before
+        if now >= plan.first_counted and not warm:
+            before, warm = Moment.now(settings), True
         if time.monotonic() - told > _TELL_SECONDS:
             told = time.monotonic()
             report(_progress(plan, now, observers))
-        time.sleep(min(_LOOK_SECONDS, max(0.0, (plan.end - clock.now()) / 1e6)))
+        next_border = plan.end if warm else plan.first_counted
+        time.sleep(min(_LOOK_SECONDS, max(0.0, (next_border - clock.now()) / 1e6)))
     return before, Moment.now(settings)
 
 
@@ -157,8 +159,10 @@ def _drain(observers: Observers, files: LakeFiles, sent: Sent, anomalies: int, r
     return None
 
 
-def _latencies(plan: Plan, due: dict[str, int], observers: Observers) -> dict[str, Any]:
+def _latencies(plan: Plan, due: dict[str, int], observers: Observers, readings: int) -> dict[str, Any]:
+    """The figures of each destination; `samples` says how many of the things due in the counted part were seen."""
     first, end = plan.first_counted, plan.end
+    anomalies = sum(first <= when < end for when in due.values())
     figures: dict[str, Any] = {}
     observed = {}
     for name in ("alerts", "postgres", "influxdb"):
@@ -168,11 +172,8 @@ def _latencies(plan: Plan, due: dict[str, int], observers: Observers) -> dict[st
             figures["alerts_by_10s"] = percentiles.over_time(times, waits, first)
     _, waits = observers.delta.latencies(first, end)
     figures["delta"], observed["delta"] = percentiles.summary(waits), len(waits)
-    return figures | {"observed": observed}
-
-
-def _readings_counted(request: Request, sent: Sent) -> int:
-    return round(sent.readings * request.seconds / (request.seconds + request.warmup_seconds))
+    wanted = {name: readings if name == "delta" else anomalies for name in observed}
+    return figures | {"samples": {name: {"seen": observed[name], "of": wanted[name]} for name in observed}}
 
 
 def _machine_use(before: Moment, after: Moment, sent: Sent) -> dict[str, Any]:

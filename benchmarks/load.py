@@ -129,9 +129,10 @@ def _process(servers: str, topic: str, clock: SteadyClock, answer: Connection) -
         outlet = producer.connect(servers, topic)
         answer.send(Ready())
         plan: Plan = answer.recv()
+        run = plan.run()
         late: list[int] = []
         began, used = time.monotonic(), time.process_time()
-        blocks = _noting(pacing.steady(plan.run(), clock, orphaned), clock, plan.first_counted, late)
+        blocks = _noting(pacing.steady(run, clock, orphaned), clock, plan.first_counted, late)
         done = producer.publish(blocks, outlet, clock, orphaned)
         share = (time.process_time() - used) / (time.monotonic() - began)
     except Exception as error:

@@ -43,6 +43,9 @@ def running(folder: Path, report: Report, *, keep: bool) -> Iterator[Settings]:
             _await_queries(settings)
             report("stream ready")
             yield settings
+        except Exception:
+            keep = True  # the error may name a log in it
+            raise
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)

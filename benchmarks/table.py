@@ -48,7 +48,8 @@ def _latency(document: dict[str, Any]) -> RenderableType:
         verdicts = [document["aims_met"][f"{name} {point}"] for point in aims]
         aim = ", ".join(f"{point} <= {limit:g}" for point, limit in aims.items())
         cells = ["-" if figures[point] is None else f"{figures[point]:,.1f}" for point in _POINTS]
-        table.add_row(_MEASURED[name], *cells, f"{document['observed'][name]:,}", aim, _verdict(all(verdicts)))
+        samples = f"{document['samples'][name]['seen']:,} of {document['samples'][name]['of']:,}"
+        table.add_row(_MEASURED[name], *cells, samples, aim, _verdict(all(verdicts)))
     return table
 
 

@@ -16,6 +16,8 @@ def cpu_seconds(settings: Settings) -> dict[str, float]:
     """CPU seconds so far by server; the stream's Java and Python apart."""
     used: dict[str, float] = {}
     for name, info in supervisor.processes(Layout.of(settings)).items():
+        if not info.pid:
+            continue
         for process in _tree(info.pid):
             with contextlib.suppress(psutil.Error):
                 part = f"{name} {_language(process)}" if name == "stream" else name
@@ -68,5 +70,8 @@ class MemoryWatch(Watch):
     def look(self) -> None:
         infos = supervisor.processes(self._layout).values()
         by = {info.name: size for info in infos if info.pid and (size := status.rss_mb(info.pid))}
+        with contextlib.suppress(psutil.Error, OSError):
+            own = psutil.Process(supervisor.call(self._layout, "getPID")).memory_info()
+            by["supervisor"] = round(own.rss / 2**20, 1)
         if (total := sum(by.values())) > self.peak_mb:
             self.peak_mb, self.peak_by = round(total, 1), by

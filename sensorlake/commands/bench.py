@@ -68,3 +68,25 @@ def latency(
         json.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table.render(document))
+
+
+@bench.command()
+def sharing(
+    *,
+    messages: Annotated[int, typer.Option(min=10_000, max=3_000_000, help="Size of the batch.")] = 300_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same batch.")] = 0,
+) -> None:
+    """Processor time of decoding a batch once for lake, features and metrics, against once for each."""
+    from benchmarks import sharing as benchmark  # noqa: PLC0415  heavy modules are imported by the command that needs them
+    from lakehouse import session  # noqa: PLC0415
+    from sensorlake import settings  # noqa: PLC0415
+    from stack import cache, jars, java  # noqa: PLC0415
+    from streaming import validation  # noqa: PLC0415
+    from streaming.decoder import jar as decoder_jar  # noqa: PLC0415
+
+    decoder = decoder_jar.ensure(cache.cache_dir() / "jars", java.java_command())
+    spark = session.build(settings.load(), [*jars.spark_classpath(), decoder], java.java_home(), cores=2)
+    validation.register(spark)
+    for cost in benchmark.measure(spark, messages, seed, time.time_ns() // 1000):
+        typer.echo(f"{cost.micros:7.2f} us a message  {cost.name}")
+    spark.stop()

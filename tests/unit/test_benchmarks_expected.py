@@ -61,6 +61,11 @@ def test_the_anomalies_are_exactly_the_readings_beyond_their_limit(run, sent):
     assert len(beyond) == 30  # 10 of 200 sensors, each three times in 600 messages
 
 
+@pytest.mark.parametrize(("first", "end"), [(START, START + 6_000_000), (START + 2_000_000, START + 2_500_000)])
+def test_the_readings_of_a_part_are_counted(run, sent, first, end):
+    assert expected.readings_between(run, first, end) == sum(first <= due < end for _, _, due, _ in sent)
+
+
 def test_a_block_counts_its_violations(run):
     assert sum(run.block(first, 100).violations for first in range(0, run.total, 100)) == 30
 
