@@ -6,7 +6,7 @@ import sys
 import typer
 
 from sensorlake import logs, settings
-from sensorlake.commands import bench, edge, stack, stream
+from sensorlake.commands import bench, demo, edge, stack, stream
 from sensorlake.errors import SensorlakeError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 stack.register(app)
 edge.register(app)
 stream.register(app)
+demo.register(app)
 bench.register(app)
 
 

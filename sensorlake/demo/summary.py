@@ -1,0 +1,116 @@
+"""The closing summary: what was counted, where, and the same as one JSON object."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sensorlake.demo.figures import percentiles, shown
+from sensorlake.demo.lake_watch import Batches
+from sensorlake.demo.measure import Counts
+
+MARK = "DEMO "
+
+
+@dataclass(frozen=True)
+class Result:
+    """All of one run, and of it alone. `seconds`: how long readings were sent; `behind`: what had not caught up."""
+
+    seconds: float
+    readings_in: int
+    messages_in: int
+    unacknowledged: int
+    batches: Batches
+    counts: Counts
+    anomalies: int
+    latencies_ms: Sequence[float]
+    freshness_s: np.ndarray
+    first_alert_s: float | None
+    peak_rss_mb: float
+    left_out: Sequence[str]
+    behind: Sequence[str]
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The JSON object of the last line."""
+    counts, batches = result.counts, result.batches
+    metrics, alerts = (counts.influx_readings, counts.influx_features), counts.influx_anomalies
+    points = None if alerts is None else alerts + sum(count or 0 for count in metrics)
+    return {
+        "seconds": round(result.seconds, 1),
+        "readings_in": result.readings_in,
+        "valid": batches.valid,
+        "dead_letters": batches.dead_letters,
+        "duplicates": batches.duplicates,
+        "messages_in": result.messages_in,
+        "unacknowledged": result.unacknowledged,
+        "anomalies": result.anomalies,
+        "delta_readings": counts.delta_readings,
+        "delta_dead_letters": counts.delta_dead_letters,
+        "delta_features": counts.delta_features,
+        "delta_anomalies": counts.delta_anomalies,
+        "delta_commits": batches.commits,
+        "postgres_anomalies": counts.postgres_anomalies,
+        "influx_points": points,
+        "influx_readings": counts.influx_readings,
+        "influx_features": counts.influx_features,
+        "influx_anomalies": counts.influx_anomalies,
+        "alert_latency_ms": percentiles(result.latencies_ms, 50, 95, 99) | {"alerts": len(result.latencies_ms)},
+        "lake_freshness_s": percentiles(result.freshness_s, 50, 95),
+        "first_alert_s": None if result.first_alert_s is None else round(result.first_alert_s, 1),
+        "peak_rss_mb": result.peak_rss_mb,
+        "left_out": list(result.left_out),
+        "behind": list(result.behind),
+    }
+
+
+def lines(result: Result) -> list[str]:
+    """For people, then the JSON for programs."""
+    found = document(result)
+    rows = [
+        ("readings sent", found["readings_in"], "confirmed by Kafka, a broken message counted as one"),
+        ("  valid", found["valid"], "noted in the commits of the lake"),
+        ("  dead letters", found["dead_letters"], "noted in the commits of the lake"),
+        ("  duplicates", found["duplicates"], "noted in the commits of the lake"),
+        ("anomalies", found["anomalies"], "different ids in Kafka"),
+        ("  in PostgreSQL", found["postgres_anomalies"], "rows of stream.anomalies"),
+        ("  in Delta", found["delta_anomalies"], "rows of anomalies"),
+        ("  in InfluxDB", found["influx_anomalies"], "points of sensor_anomalies"),
+        ("Delta readings", found["delta_readings"], f"rows, in {found['delta_commits']} commits"),
+        ("Delta dead letters", found["delta_dead_letters"], "rows"),
+        ("Delta features", found["delta_features"], "rows, of windows that have closed"),
+        ("InfluxDB points", found["influx_points"], "readings, features and anomalies"),
+    ]
+    text = [f"readings were sent for {found['seconds']} s; all counts are of this run", ""]
+    text += [f"{name:19} {shown(value):>10}  {where}" for name, value, where in rows]
+    latency, fresh = found["alert_latency_ms"], found["lake_freshness_s"]
+    text += [
+        "",
+        f"alert after its reading   p50 {shown(latency['p50'])}, p95 {shown(latency['p95'])}, p99 "
+        f"{shown(latency['p99'])} ms",
+        f"                          ({latency['alerts']} alerts, of readings sent after the first alert came out)",
+        f"readable in the lake      p50 {shown(fresh['p50'])}, p95 {shown(fresh['p95'])} s after its arrival in Kafka",
+        f"first alert               {shown(found['first_alert_s'], 's')} after the start of the demo",
+        f"memory                    {shown(found['peak_rss_mb'], 'MB')} at most, of all processes together",
+        *balance(found),
+        "",
+        MARK + json.dumps(found),
+    ]
+    return text
+
+
+def balance(found: dict[str, Any]) -> list[str]:
+    """Does every reading have its place? Said either way."""
+    whole = found["valid"] + found["dead_letters"] + found["duplicates"]
+    text = []
+    if found["unacknowledged"]:
+        text.append(f"{found['unacknowledged']} messages were not confirmed by Kafka")
+    if found["behind"]:
+        text.append(f"still behind when the counts were taken: {', '.join(found['behind'])}")
+    if whole == found["readings_in"]:
+        text.append(f"valid + dead letters + duplicates = {whole:,} = readings sent: nothing is missing")
+    else:
+        text.append(f"valid + dead letters + duplicates = {whole:,}, readings sent: {found['readings_in']:,}")
+    return text
