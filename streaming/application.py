@@ -26,7 +26,7 @@ from streaming.supervision import SupervisedQuery
 
 log = structlog.get_logger(__name__)
 
-TEND_SECONDS = 0.5
+TEND_SECONDS = 1.0
 DRAIN_SECONDS = 12.0
 
 
