@@ -64,7 +64,9 @@ def _flow(view: View) -> Table:
     table.add_row("alerts", shown(view.alerts), "", f"p50 {shown(p50)}, p95 {shown(p95)}, p99 {shown(p99)} ms; {first}")
     table.add_row("dead letters", shown(view.dead_letters), "", f"{view.broken} broken messages were sent")
     table.add_row("duplicates", shown(view.duplicates), "", f"{view.repeated} readings were sent again")
-    table.add_row("lake readings", shown(view.delta_readings), "", f"rows, {view.commits} commits")
+    table.add_row(
+        "lake readings", shown(view.delta_readings), "", f"rows, {view.commits} commits; lag {shown(view.lag)} messages"
+    )
     table.add_row("", "", "", f"readable {shown(view.freshness_s, 's')} after arrival (median)")
     table.add_row("lake features", shown(view.delta_features), "", "rows, of windows that have closed")
     return table

@@ -20,14 +20,14 @@ from sensorlake.demo.measure import Measure
 from sensorlake.demo.memory import PeakMemory
 from sensorlake.demo.news import News
 from sensorlake.demo.screen import Screen
-from sensorlake.demo.view import View, lag_of
+from sensorlake.demo.view import View
 from sensorlake.errors import StackError
 from sensorlake.settings import Settings
 from stack import selection, status
 from stack.layout import Layout
 from streaming import topics
 
-CATCH_UP_SECONDS = 40.0
+CATCH_UP_SECONDS = 90.0
 _LEFT_OVER_SECONDS = 120.0
 _RATE_OVER = 5
 _INTERRUPTED = 130
@@ -196,7 +196,7 @@ class Demo:
             delta_features=self._measure.features_new,
             commits=lake.batches.commits,
             freshness_s=percentiles(lake.freshness_s(), 50)["p50"],
-            lag=lag_of(found["queries"]),
+            lag=max(0, self._feeds.messages - lake.batches.messages),
             trouble=self._measure.trouble,
         )
 

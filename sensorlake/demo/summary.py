@@ -70,7 +70,7 @@ def lines(result: Result) -> list[str]:
     """For people, then the JSON for programs."""
     found = document(result)
     rows = [
-        ("readings sent", found["readings_in"], "confirmed by Kafka, a broken message counted as one"),
+        ("readings sent", found["readings_in"], "confirmed by Kafka; a broken message is one"),
         ("  valid", found["valid"], "noted in the commits of the lake"),
         ("  dead letters", found["dead_letters"], "noted in the commits of the lake"),
         ("  duplicates", found["duplicates"], "noted in the commits of the lake"),
@@ -88,12 +88,11 @@ def lines(result: Result) -> list[str]:
     latency, fresh = found["alert_latency_ms"], found["lake_freshness_s"]
     text += [
         "",
-        f"alert after its reading   p50 {shown(latency['p50'])}, p95 {shown(latency['p95'])}, p99 "
-        f"{shown(latency['p99'])} ms",
-        f"                          ({latency['alerts']} alerts, of readings sent after the first alert came out)",
-        f"readable in the lake      p50 {shown(fresh['p50'])}, p95 {shown(fresh['p95'])} s after its arrival in Kafka",
-        f"first alert               {shown(found['first_alert_s'], 's')} after the start of the demo",
-        f"memory                    {shown(found['peak_rss_mb'], 'MB')} at most, of all processes together",
+        f"alert after reading  {_listed(latency, 'p50', 'p95', 'p99')} ms, {latency['alerts']} alerts, without those",
+        "                     of readings sent before the first alert had come out",
+        f"readable in lake     {_listed(fresh, 'p50', 'p95')} s after arrival in Kafka",
+        f"first alert          {shown(found['first_alert_s'], 's')} after the start of the demo",
+        f"memory               {shown(found['peak_rss_mb'], 'MB')} at most, all processes together",
         *balance(found),
         "",
         MARK + json.dumps(found),
@@ -114,3 +113,7 @@ def balance(found: dict[str, Any]) -> list[str]:
     else:
         text.append(f"valid + dead letters + duplicates = {whole:,}, readings sent: {found['readings_in']:,}")
     return text
+
+
+def _listed(found: dict[str, float | None], *names: str) -> str:
+    return ", ".join(f"{name} {shown(found[name])}" for name in names)

@@ -6,7 +6,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class View:
-    """`first_alert_s` counts from the demo's start, `seconds` from the first reading sent."""
+    """`first_alert_s` counts from the demo's start, `seconds` from the first reading sent. `lag`: messages
+    sent that are not in the lake yet."""
 
     phase: str
     elapsed: float
@@ -29,9 +30,3 @@ class View:
     freshness_s: float | None = None
     lag: int | None = None
     trouble: str | None = None
-
-
-def lag_of(queries: dict[str, dict[str, Any]]) -> int | None:
-    """The highest lag of a query that tells one, in records (or files, for metrics)."""
-    lags = [query["lag"] for query in queries.values() if query.get("lag") is not None]
-    return max(lags, default=None)
