@@ -67,6 +67,12 @@ def rows_from(table: DeltaTable, first_offsets: Mapping[int, int]) -> int:
     return int(table.to_pyarrow_dataset().count_rows(filter=wanted))
 
 
+def rows_since(table: DeltaTable, column: str, since: float) -> int:
+    """Rows whose time in `column` is `since` (seconds since 1970) or later."""
+    first = pa.scalar(round(since * 1e6), pa.timestamp("us", "UTC"))
+    return int(table.to_pyarrow_dataset().count_rows(filter=pc.field(column) >= first))
+
+
 def rows(table: DeltaTable) -> int:
     return int(table.to_pyarrow_dataset().count_rows())
 
