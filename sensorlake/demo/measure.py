@@ -85,14 +85,14 @@ class Measure:
             missing.append("anomalies")
         if self._influx and self._influx.anomalies() < anomalies:
             missing.append("influxdb")
-        if self._influx and self._influx.readings() < self.lake.readings:
-            missing.append("metrics")
-        elif self._influx and self._influx.features() < self._features_to_chart():
+        if self._influx and (
+            self._influx.readings() < self.lake.readings or self._influx.features() < self._features_to_chart()
+        ):
             missing.append("metrics")
         return missing
 
     def _features_to_chart(self) -> int:
-        """Rows of `features` whose window ended since the start: those that the points in InfluxDB are compared with."""
+        """Rows of `features` whose window ended since the start, as those counted in InfluxDB have."""
         self._features.update_incremental()
         return lake_watch.rows_since(self._features, "window_end", self.began)
 

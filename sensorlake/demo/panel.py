@@ -34,6 +34,7 @@ def line(view: View) -> str:
 def render(view: View, addresses: Sequence[tuple[str, str]], notes: Sequence[str]) -> RenderableType:
     """The whole panel."""
     parts: list[RenderableType] = [
+        Text(view.phase, style="bold"),
         _sources(),
         Text(),
         _flow(view),
@@ -45,7 +46,7 @@ def render(view: View, addresses: Sequence[tuple[str, str]], notes: Sequence[str
     parts += [Text(note, style="yellow") for note in notes]
     if view.trouble:
         parts.append(Text(view.trouble, style="red"))
-    title = f"sensorlake demo · {view.phase} · {view.elapsed:.0f} s since its start"
+    title = f"sensorlake demo · {view.elapsed:.0f} s"
     return Panel(Group(*parts), title=title, subtitle="Ctrl-C ends it and counts", width=WIDTH, box=box.ROUNDED)
 
 
@@ -84,7 +85,10 @@ def _processes(view: View) -> Table:
             left = [name, _state(str(service["state"])), shown(service["rss_mb"])]
         if place < len(queries):
             name, query = queries[place]
-            right = [name, _state(str(query["state"])), shown(query["input_rate"]), shown(query["lag"])]
+            # a query that does not run shows what it did last time
+            runs = query["state"] == "running"
+            figures = [shown(query[field] if runs else None) for field in ("input_rate", "lag")]
+            right = [name, _state(str(query["state"])), *figures]
         table.add_row(*left, "", *right)
     total: list[RenderableType] = ["all", "", shown(round(view.memory_mb)), "", "", "", "", ""]
     table.add_row(*total)
