@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from sensorlake.settings import Settings
 
 _JVM = (
-    "-XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
+    "-XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:ReservedCodeCacheSize=512m -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
     "-Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
 )
 
