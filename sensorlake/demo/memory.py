@@ -5,7 +5,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from stack import status, supervisor
+import psutil  # type: ignore[import-untyped]
+
+from stack import supervisor
 from stack.layout import Layout
 
 
@@ -22,15 +24,12 @@ class PeakMemory:
     def sample(self, services: Mapping[str, Mapping[str, Any]]) -> None:
         """Add one look; `services` as `stack.status` gives them."""
         parts = [service["rss_mb"] or 0.0 for service in services.values()]
-        own = status.rss_mb(self._others[0]) or 0.0
-        # The supervisor is the parent of the services: itself alone, or they would count twice.
-        self.now_mb = round(sum(parts) + own + sum(_alone(pid) for pid in self._others[1:]), 1)
+        # The others are parents of the services: themselves alone, or the services would count again.
+        self.now_mb = round(sum(parts) + sum(_alone(pid) for pid in self._others), 1)
         self.peak_mb = max(self.peak_mb, self.now_mb)
 
 
 def _alone(pid: int) -> float:
-    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415
-
     with contextlib.suppress(psutil.Error):
         return float(psutil.Process(pid).memory_info().rss) / 2**20
     return 0.0

@@ -59,10 +59,13 @@ def _sources() -> Text:
 
 def _flow(view: View) -> Table:
     p50, p95, p99 = view.latency_ms
-    first = f"first after {view.first_alert_s:.0f} s" if view.first_alert_s is not None else "none yet"
+    first = (
+        "none yet" if view.first_alert_s is None else f"first {view.first_alert_s:.0f} s after the start of the demo"
+    )
     table = _grid(14, 10, 2, 48)
     table.add_row("readings in", shown(view.readings_in), "", f"{view.rate:,.0f} a second, {view.seconds:.0f} s so far")
-    table.add_row("alerts", shown(view.alerts), "", f"p50 {shown(p50)}, p95 {shown(p95)}, p99 {shown(p99)} ms; {first}")
+    table.add_row("alerts", shown(view.alerts), "", f"p50 {shown(p50)}, p95 {shown(p95)}, p99 {shown(p99)} ms")
+    table.add_row("", "", "", first)
     table.add_row("dead letters", shown(view.dead_letters), "", f"{view.broken} broken messages were sent")
     table.add_row("duplicates", shown(view.duplicates), "", f"{view.repeated} readings were sent again")
     table.add_row(

@@ -24,7 +24,7 @@ VIEW = View(
     rate=812.0,
     alerts=123_456,
     first_alert_s=45.0,
-    latency_ms=(11.0, 16.4, 292.0),
+    latency_ms=(296.0, 2121.4, 12292.0),
     delta_readings=12_345_678,
     delta_features=123_456,
     commits=1234,
@@ -49,9 +49,9 @@ def test_the_panel_fits_80_columns_and_cuts_no_figure_off():
     for figure in (
         "12,345,678",
         "123,456",
-        "p99 292 ms",
+        "p99 12,292 ms",
         "1,234",
-        "first after 45 s",
+        "first 45 s after",
         "http://127.0.0.1:9000",
         "left out",
     ):
