@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import structlog
+from delta import DeltaTable
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -33,6 +34,8 @@ from streaming.recent_ids import RecentIds
 log = structlog.get_logger(__name__)
 
 _NO_WATERMARK = -(2**62)
+# Between two batches stand the commits of compaction at most.
+_COMMITS = 20
 
 
 @dataclass
@@ -53,6 +56,7 @@ class LakeWriter:
     watermark: int = _NO_WATERMARK
     ids: RecentIds = field(init=False)
     remembers: bool = False
+    newest: int = 0
 
     def __post_init__(self) -> None:
         self.ids = RecentIds(self.remember_micros)
@@ -66,8 +70,8 @@ class LakeWriter:
 
     def _write(self, rows: DataFrame, batch_id: int) -> None:
         arrivals = Arrivals.of(rows)
-        if not self.remembers:
-            self._remember_before(arrivals)
+        if not self.remembers and arrivals.messages:
+            self._remember_before(arrivals, batch_id)
             self.remembers = True
         repeated = self.ids.repeated(arrivals.high, arrivals.low)
         kept = _without(rows, arrivals, repeated)
@@ -75,12 +79,15 @@ class LakeWriter:
         self.panes.add(panes.of(kept).toArrow())
         closed = self._advance(arrivals.event_time[~repeated], arrivals.received[~repeated])
 
+        if len(arrivals.received):
+            self.newest = max(self.newest, int(arrivals.received.max()))
         counts = arrivals.counts() | {"duplicates": int(repeated.sum()), "valid": int((~repeated).sum())}
         if arrivals.dead_letters:
             dead = rows.where(F.col("dq_reason").isNotNull())
             letters = dead.withColumn("replay_count", validation.replay_count())
             self._append(DEAD_LETTERS, letters.select(*field_names(DEAD_LETTERS.record)), batch_id)
-        self._append(READINGS, kept.select(*field_names(READINGS.record)), batch_id, json.dumps(counts))
+        note = counts | {"batch": batch_id, "newest_received": self.newest}
+        self._append(READINGS, kept.select(*field_names(READINGS.record)), batch_id, json.dumps(note))
         if closed is not None:
             self._append(FEATURES, self.spark.createDataFrame(closed), batch_id)
         log.info("lake batch", batch_id=batch_id, **counts, features=0 if closed is None else closed.num_rows)
@@ -97,11 +104,18 @@ class LakeWriter:
         self.watermark = max(before, int(min(event_time.max(), received.max())) - self.lateness_micros)
         return features.close(self.panes, before, self.watermark)
 
-    def _remember_before(self, arrivals: "Arrivals") -> None:
-        """Rebuild ids, panes and watermark from the readings that the lake took before this batch."""
+    def _remember_before(self, arrivals: "Arrivals", batch_id: int) -> None:
+        """Rebuild ids, panes and watermark from the readings that the lake took before this batch.
+
+        How far back counts from the newest of those, not from this batch: after a silent night the windows that it left
+        open still have to close.
+        """
         horizon = max(self.remember_micros, self.lateness_micros + 2 * features.LONGEST)
-        since = F.timestamp_micros(F.lit(arrivals.first_received - horizon))
-        before = F.lit(False)
+        self.newest = self._newest_before(batch_id)
+        newest = min(arrivals.first_received, self.newest or arrivals.first_received)
+        since = F.timestamp_micros(F.lit(newest - horizon))
+        # A partition that this batch has nothing of may have brought readings all the same.
+        before = ~F.col("source_partition").isin(list(arrivals.first_offsets))
         for partition, offset in arrivals.first_offsets.items():
             before = before | ((F.col("source_partition") == partition) & (F.col("source_offset") < offset))
         table = self.spark.read.format("delta").load(READINGS.path(self.bucket))
@@ -114,6 +128,15 @@ class LakeWriter:
         self.panes.add(panes.of(recent).toArrow())
         self.panes.forget_before(self.watermark - features.LONGEST)
         log.info("lake memory rebuilt", readings=len(known.high), ids=len(self.ids))
+
+    def _newest_before(self, batch_id: int) -> int:
+        """When the newest reading before this batch arrived, as the last batch's commit says; 0 if none does."""
+        commits = DeltaTable.forPath(self.spark, READINGS.path(self.bucket)).history(_COMMITS)
+        for row in commits.where(F.col("userMetadata").isNotNull()).orderBy(F.desc("version")).collect():
+            note = json.loads(row.userMetadata)
+            if note.get("batch", batch_id) < batch_id:
+                return int(note["newest_received"])
+        return 0
 
     def _append(self, table: Table, rows: DataFrame, batch_id: int, metadata: str | None = None) -> None:
         writer = (

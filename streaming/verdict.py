@@ -7,6 +7,8 @@
 A reading that breaks a hard limit is not judged by its z-score as well: one reading, one alert.
 """
 
+import math
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -21,7 +23,8 @@ Z_SCORE = "z_score"
 def with_limits(readings: DataFrame, thresholds: DataFrame) -> DataFrame:
     """Readings (or rows without a metric, which get none) plus `limits`: the row of their device and metric, else
     that of their metric for any device, else null."""
-    limits = F.struct(*_LIMITS)
+    # To Spark NaN is the largest number: every value would be below a limit of NaN.
+    limits = F.struct(*[F.nullif(F.col(name), F.lit(math.nan)).alias(name) for name in _LIMITS[:-1]], "version")
     own = thresholds.where(F.col("device_id") != ANY_DEVICE).select("device_id", "metric", limits.alias("own_limits"))
     shared = thresholds.where(F.col("device_id") == ANY_DEVICE).select("metric", limits.alias("shared_limits"))
     return (
