@@ -1,0 +1,47 @@
+"""What the application refuses before it costs anything, and what it tells `sensorlake status`."""
+
+import json
+
+import pytest
+from filelock import FileLock
+
+from sensorlake import settings as settings_module
+from sensorlake.errors import StreamError
+from streaming import application
+from streaming.supervision import SupervisedQuery
+
+
+def no_session(_):
+    raise AssertionError("Spark was started for nothing")
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return settings_module.load(tmp_path)
+
+
+@pytest.mark.parametrize(("names", "named"), [(["lake", "lakes", "alarm"], "lakes, alarm"), ([], "named")])
+def test_a_query_that_is_not_there_is_named_beside_those_that_are(settings, names, named):
+    with pytest.raises(StreamError, match=f"no query {named}; there are: alerts, lake, metrics") as refused:
+        application.run(settings, names, no_session)
+    assert "anomalies" in str(refused.value)
+
+
+def test_two_streams_on_the_same_checkpoints_would_write_each_table_twice(settings):
+    settings.checkpoint_dir.mkdir(parents=True)
+    with (
+        FileLock(settings.checkpoint_dir / "stream.lock"),
+        pytest.raises(StreamError, match="another `sensorlake stream`"),
+    ):
+        application.run(settings, ["lake"], no_session)
+
+
+def test_the_report_is_whole_at_any_moment_and_names_each_query(tmp_path):
+    path = tmp_path / "run" / "queries.json"
+    queries = [SupervisedQuery(name, lambda: None) for name in ("alerts", "lake")]
+    for _ in range(2):
+        application.write_report(path, queries)
+    document = json.loads(path.read_text("utf-8"))
+    assert document["queries"].keys() == {"alerts", "lake"}
+    assert document["queries"]["lake"].keys() >= {"state", "batch", "input_rate", "lag", "last_error"}
+    assert [file.name for file in path.parent.iterdir()] == ["queries.json"]
