@@ -1,6 +1,7 @@
 """Listens to what comes out of the stream: anomalies and dead letters, from the moment the tap was opened."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,7 @@ class Alerts:
     Kafka notes its time in whole milliseconds, cut off, so a latency may be up to 1 ms longer than shown.
     """
 
+    since: float = 0.0
     first_at: float | None = None
     latencies: dict[str, tuple[int, float]] = field(default_factory=dict)
 
@@ -30,6 +32,8 @@ class Alerts:
         if name in self.latencies:
             return
         sent_ms = datetime.fromisoformat(anomaly["event_time"]).timestamp() * 1000
+        if sent_ms < self.since * 1000:
+            return  # of an earlier run
         self.latencies[name] = (appended_ms, appended_ms - sent_ms)
         if self.first_at is None:
             self.first_at = appended_ms / 1000
@@ -63,6 +67,7 @@ class KafkaTap:
 
     def open(self) -> None:
         """Start to listen at the present ends of the topics."""
+        self.alerts.since = time.time()
         ends = self.ends(self._anomaly) | self.ends(self._dead_letter)
         self._consumer.assign([TopicPartition(topic, part, offset) for (topic, part), offset in ends.items()])
         self._thread.start()

@@ -99,7 +99,6 @@ class Demo:
             screen.show(self._view(f"the stream is starting: {stream.step()}", found))
             self._ending.wait(1)
         screen.addresses = self._addresses(stream.page())
-        self._tap.open()
         checkpoint = self._settings.checkpoint_dir / "lake"
         deadline = time.monotonic() + _LEFT_OVER_SECONDS
         while left := lake_progress.left(self._tap.raw_ends(), lake_progress.consumed(checkpoint, self._tap.raw)):
@@ -111,6 +110,8 @@ class Demo:
                 )
             screen.show(self._view(f"the lake takes in {left} messages of an earlier run", self._status()))
             self._ending.wait(1)
+        # Only now: alerts about an earlier run's messages are out, and would be counted as of this one.
+        self._tap.open()
 
     def _send(self, screen: Screen, seconds: float | None) -> None:
         self._measure = Measure(self._settings, self._tap, influxdb="influxdb" not in self._left_out)
