@@ -1,6 +1,7 @@
 """Keeps queries running: each one that fails starts again alone, after a pause that doubles from one failure to the
 next."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -91,10 +92,10 @@ def lag(progress: Mapping[str, Any]) -> int | None:
     total = 0
     for source in progress["sources"]:
         metrics = source.get("metrics") or {}
-        end, latest = source.get("endOffset"), source.get("latestOffset")
+        end, latest = _offsets(source.get("endOffset")), _offsets(source.get("latestOffset"))
         if "numFilesOutstanding" in metrics:
             total += int(metrics["numFilesOutstanding"])
-        elif isinstance(end, dict) and isinstance(latest, dict):
+        elif end is not None and latest is not None:
             total += sum(
                 max(0, offset - end.get(topic, {}).get(partition, 0))
                 for topic, partitions in latest.items()
@@ -103,6 +104,15 @@ def lag(progress: Mapping[str, Any]) -> int | None:
         else:
             return None
     return total
+
+
+def _offsets(given: Any) -> dict[str, Any] | None:
+    """Offsets by topic and partition; Spark's progress holds them as JSON text."""
+    try:
+        found = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _rate(progress: Mapping[str, Any]) -> float | None:

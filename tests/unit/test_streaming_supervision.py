@@ -1,5 +1,6 @@
 """Supervision: a query that fails comes back alone, ever more slowly, and says why; the others never notice."""
 
+import json
 from dataclasses import dataclass, field
 
 import pytest
@@ -166,7 +167,12 @@ def test_the_report_of_a_running_query():
     assert (found["batch"], found["input_rate"], found["lag"]) == (7, 100.0, 0)
 
 
-KAFKA = {"endOffset": {"raw": {"0": 10, "1": 20}}, "latestOffset": {"raw": {"0": 15, "1": 20}}}
+def source(end, latest, **metrics):
+    """A source as Spark's progress shows it: offsets are JSON text."""
+    return {"endOffset": json.dumps(end), "latestOffset": json.dumps(latest), "metrics": metrics}
+
+
+KAFKA = source({"raw": {"0": 10, "1": 20}}, {"raw": {"0": 15, "1": 20}})
 
 
 @pytest.mark.parametrize(
@@ -174,11 +180,12 @@ KAFKA = {"endOffset": {"raw": {"0": 10, "1": 20}}, "latestOffset": {"raw": {"0":
     [
         ([KAFKA], 5),
         ([KAFKA, KAFKA], 10),
-        ([{"endOffset": None, "latestOffset": {"raw": {"0": 15}}}], None),  # nothing was read yet: unknown, not 0
-        ([{"endOffset": {}, "latestOffset": {"raw": {"0": 15}}}], 15),
-        ([{"endOffset": {"raw": {"0": 20}}, "latestOffset": {"raw": {"0": 15}}}], 0),  # read on since it was asked
-        ([{"endOffset": {"sourceVersion": 1}, "metrics": {"numFilesOutstanding": "3"}}], 3),
-        ([{"metrics": None, "endOffset": {"index": 4}}], None),
+        ([source(None, {"raw": {"0": 15}})], None),  # nothing was read yet: unknown, not 0
+        ([source({}, {"raw": {"0": 15}})], 15),
+        ([source({"raw": {"0": 20}}, {"raw": {"0": 15}})], 0),  # read on since it was asked
+        ([source({"sourceVersion": 1}, None, numFilesOutstanding="3")], 3),
+        ([source(4, None)], None),
+        ([{"endOffset": "", "latestOffset": "?", "metrics": None}], None),
     ],
 )
 def test_lag(sources, expected):
