@@ -175,8 +175,9 @@ def test_a_restart_between_any_two_batches_changes_nothing(spark, lake, tmp_path
 def test_after_a_restart_repeats_from_a_partition_that_was_silent_are_known(spark, lake):
     writer(spark, lake)(kafka(spark, [reading(0, 0, partition=0), reading(0, 0, partition=1, device_id="b")]), 0)
     again = writer(spark, lake)
-    again(kafka(spark, [reading(1, 1, partition=0)]), 1)
-    again(kafka(spark, [reading(0, 1, late=2, partition=1, device_id="b")]), 2)
+    again(kafka(spark, []), 1)
+    again(kafka(spark, [reading(1, 1, partition=0)]), 2)
+    again(kafka(spark, [reading(0, 1, late=2, partition=1, device_id="b")]), 3)
     assert counts(spark, lake)["duplicates"] == 1
 
 
