@@ -1,15 +1,16 @@
 """What it costs to decode a message once for the lake, its features and its metrics, against once for each.
 
-The same static batch goes through the very functions of the stream in one local session: decoded once, cached and used three
-times, and decoded by each of three. Counted is the processor time of Spark's task threads, which other load on the machine
-does not change as it does the clock's.
+The same static batch goes through the very functions of the stream in one local session: decoded once, cached and used
+three times, and decoded by each of three. Counted is the processor time of Spark's task threads, which other load on
+the machine does not change as it does the clock's.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -25,7 +26,8 @@ _MICROS = 1_000_000
 
 @dataclass(frozen=True)
 class Cost:
-    """Processor time of the task threads, microseconds a message: the cheapest of the rounds after a first to warm up."""
+    """Processor time of the task threads, microseconds a message: the cheapest of the rounds after a first to warm
+    up."""
 
     name: str
     micros: float
@@ -80,7 +82,8 @@ def _task_micros(spark: SparkSession, way: Callable[[DataFrame], None], raw: Dat
 
 def _spent(spark: SparkSession) -> float:
     """Processor time of all task threads so far, microseconds."""
-    threads = spark._jvm.java.lang.management.ManagementFactory.getThreadMXBean()
+    jvm: Any = spark._jvm
+    threads = jvm.java.lang.management.ManagementFactory.getThreadMXBean()
     total = 0
     for thread in threads.getAllThreadIds():
         info = threads.getThreadInfo(thread)

@@ -8,6 +8,9 @@ import pytest
 from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
 
+# Java's second compiler pays off after minutes, which no test runs; without it Spark's tests take half the time.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 
 @pytest.fixture(scope="session")
 def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
