@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -20,8 +20,8 @@ class _Stopped(BaseException):
     """A signal asked for the end."""
 
 
-def run(settings: Settings, names: list[str], *, detach: bool) -> None:
-    """Start `names`; unless `detach`, stay until a signal comes and then stop everything.
+def run(settings: Settings, names: list[str], once_up: Callable[[Settings], None], *, detach: bool) -> None:
+    """Start `names` and call `once_up`; unless `detach`, stay until a signal comes and then stop everything.
 
     Where the servers run already (another `up` holds them), it says so and returns: that one keeps them.
     """
@@ -35,6 +35,7 @@ def run(settings: Settings, names: list[str], *, detach: bool) -> None:
     with _signals_end_it():
         try:
             settings = bring_up(settings, names, report)
+            once_up(settings)
             _say(status_table.render(status.status(settings, selection.left_out(os.environ))))
             if detach or not ours:
                 _say("up; `sensorlake down` stops them")

@@ -2,9 +2,12 @@
 
 import json
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from sensorlake.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +34,19 @@ def up(
     names = selection.chosen(only, os.environ)
     for name in selection.left_out(os.environ):
         typer.echo(f"{name:10} left out (WITHOUT={os.environ['WITHOUT']})")
-    foreground.run(settings.load(), names, detach=detach)
+    foreground.run(settings.load(), names, lambda ready: _furnish(ready, names), detach=detach)
+
+
+def _furnish(settings: "Settings", names: list[str]) -> None:
+    """What senders and the stream expect to find: the topics, and the registry with its first rules."""
+    if "kafka" in names:
+        from streaming import topics  # noqa: PLC0415
+
+        topics.ensure(settings)
+    if "postgres" in names:
+        from lakehouse import registry  # noqa: PLC0415
+
+        registry.migrate(settings)
 
 
 def down() -> None:
