@@ -27,7 +27,7 @@ from streaming.supervision import SupervisedQuery
 log = structlog.get_logger(__name__)
 
 TEND_SECONDS = 1.0
-DRAIN_SECONDS = 12.0
+DRAIN_SECONDS = 8.0
 
 
 def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settings], SparkSession]) -> None:
