@@ -12,8 +12,10 @@ from pyspark.sql import SparkSession
 
 from sensorlake.settings import Settings
 
+# Java's second compiler keeps a processor busy for minutes, as Spark runs so many different pieces of code: without it the
+# slowest alerts came in a tenth of the time under full load (docs/performance.md).
 _JVM = (
-    "-XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:ReservedCodeCacheSize=512m -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
+    "-XX:TieredStopAtLevel=1 -XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
     "-Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
 )
 

@@ -42,8 +42,6 @@ def running(
             bring_down(settings)
             report("stack", "stopped")
         ours = not supervisor.is_running(layout)
-        # A demo lasts minutes. Java's second compiler pays off later than that, and costs the first alert its time.
-        os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
         os.environ[PREFIX + "QUERIES"] = ",".join(plan.queries(left_out))
         try:
             yield bring_up(settings, selection.chosen(None, os.environ), report)
