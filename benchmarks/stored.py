@@ -4,8 +4,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from benchmarks.comparison import Comparison, compare
 from benchmarks.lake_files import LakeFiles
-from benchmarks.observers import postgres
 from benchmarks.observers.influxdb import InfluxQuery
+from lakehouse.postgres import connect
 from lakehouse.tables import ANOMALIES, READINGS
 from sensorlake.settings import Settings
 
@@ -29,7 +29,7 @@ def compare_all(
     """
     names = _column(list(anomalies))
     since = min(anomalies.values()) - _MINUTE_MICROS
-    connection = postgres.connect(settings)
+    connection = connect(settings, "sensorlake-bench")
     try:
         rows = [row[0] for row in connection.run("select anomaly_id from stream.anomalies")]
     finally:

@@ -74,7 +74,3 @@ ANOMALIES = Table("anomalies", "anomaly", Owner.STREAM, "Every anomaly, once by 
 THRESHOLDS = Table("thresholds", "threshold", Owner.DAGSTER, "The live limits, one version at a time.", None, _SMALL)
 
 TABLES = (READINGS, DEAD_LETTERS, FEATURES, ANOMALIES, THRESHOLDS)
-
-
-def named(name: str) -> Table:
-    return next(table for table in TABLES if table.name == name)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from delta import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
@@ -56,7 +55,3 @@ def ensure_first_version(spark: SparkSession, bucket: str, rules: "Sequence[Aler
 def live(spark: SparkSession, bucket: str) -> DataFrame:
     """The rows of the live version."""
     return spark.read.format("delta").load(THRESHOLDS.path(bucket))
-
-
-def history(spark: SparkSession, bucket: str) -> DataFrame:
-    return DeltaTable.forPath(spark, THRESHOLDS.path(bucket)).history()

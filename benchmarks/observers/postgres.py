@@ -1,9 +1,8 @@
 """When each anomaly can be read in PostgreSQL by a connection that has nothing to do with the stream."""
 
-import pg8000.native  # type: ignore[import-untyped]
-
 from benchmarks.observers.watch import Watch
 from edge.pacing import Clock
+from lakehouse.postgres import connect
 from sensorlake.settings import Settings
 
 # Rows are found by the index on event_time; the topic's partitions may be apart by this much.
@@ -14,18 +13,6 @@ _NEW = """
     where event_time > to_timestamp(:since / 1000000.0) and stored_at > cast(:last as timestamptz)
     order by stored_at
 """
-
-
-def connect(settings: Settings) -> pg8000.native.Connection:
-    return pg8000.native.Connection(
-        settings.postgres_user,
-        host=settings.postgres_host,
-        port=settings.postgres_port,
-        database=settings.postgres_database,
-        password=settings.postgres_password.get_secret_value(),
-        timeout=20,
-        application_name="sensorlake-bench",
-    )
 
 
 class PostgresWatch(Watch):
@@ -44,7 +31,7 @@ class PostgresWatch(Watch):
         self._clock = clock
         self._newest = start
         self._last = "-infinity"
-        self._connection = connect(settings)
+        self._connection = connect(settings, "sensorlake-bench")
 
     def look(self) -> None:
         rows = self._connection.run(_NEW, since=self._newest - _APART_MICROS, last=self._last)

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pg8000.native  # type: ignore[import-untyped]
 from influxdb_client.client.influxdb_client import InfluxDBClient
 
+from lakehouse.postgres import connect
 from sensorlake.settings import Settings
 
 _SECONDS = 10
@@ -14,15 +14,7 @@ _SECONDS = 10
 
 def postgres_anomalies(settings: Settings, since: float) -> int:
     """Rows of `stream.anomalies` about readings from `since` (seconds since 1970) on."""
-    connection = pg8000.native.Connection(
-        settings.postgres_user,
-        host=settings.postgres_host,
-        port=settings.postgres_port,
-        database=settings.postgres_database,
-        password=settings.postgres_password.get_secret_value(),
-        timeout=_SECONDS,
-        application_name="sensorlake-demo",
-    )
+    connection = connect(settings, "sensorlake-demo")
     try:
         found = connection.run(
             "SELECT count(*) FROM stream.anomalies WHERE event_time >= :since", since=datetime.fromtimestamp(since, UTC)

@@ -12,15 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
-import pg8000.native
 from pyspark.sql import DataFrame
 
 from contracts.avro import field_names
+from lakehouse.postgres import connect
 from sensorlake.settings import Settings
 
 COLUMNS = tuple(field_names("anomaly"))
 _LIST = ", ".join(COLUMNS)
-_SECONDS = 20
 
 
 class PostgresSink:
@@ -37,7 +36,7 @@ class PostgresSink:
 
     def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the anomalies, by column name, that are not there yet."""
-        connection = self._connect()
+        connection = connect(self._settings, "sensorlake-stream")
         try:
             connection.run("BEGIN")
             connection.run("CREATE TEMPORARY TABLE staging (LIKE stream.anomalies INCLUDING DEFAULTS) ON COMMIT DROP")
@@ -49,18 +48,6 @@ class PostgresSink:
             connection.run("COMMIT")
         finally:
             connection.close()
-
-    def _connect(self) -> pg8000.native.Connection:
-        settings = self._settings
-        return pg8000.native.Connection(
-            settings.postgres_user,
-            host=settings.postgres_host,
-            port=settings.postgres_port,
-            database=settings.postgres_database,
-            password=settings.postgres_password.get_secret_value(),
-            timeout=_SECONDS,
-            application_name="sensorlake-stream",
-        )
 
 
 def _copy_line(row: Mapping[str, Any]) -> bytes:

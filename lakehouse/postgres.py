@@ -1,0 +1,20 @@
+"""A connection to the project's database, for those who speak SQL to it directly."""
+
+import pg8000.native  # type: ignore[import-untyped]
+
+from sensorlake.settings import Settings
+
+_SECONDS = 20
+
+
+def connect(settings: Settings, application: str) -> pg8000.native.Connection:
+    """Open a connection; `application` is the name that the server shows for it."""
+    return pg8000.native.Connection(
+        settings.postgres_user,
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        database=settings.postgres_database,
+        password=settings.postgres_password.get_secret_value(),
+        timeout=_SECONDS,
+        application_name=application,
+    )
