@@ -8,6 +8,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from deltalake import DeltaTable
 from pyarrow import fs
 
+from lakehouse.lake import Lake
 from lakehouse.tables import Table
 from sensorlake.settings import Settings
 
@@ -35,13 +36,7 @@ class LakeFiles:
             scheme=scheme,
             region="us-east-1",
         )
-        self._options = {
-            "AWS_ENDPOINT_URL": settings.s3_endpoint,
-            "AWS_ACCESS_KEY_ID": settings.s3_access_key,
-            "AWS_SECRET_ACCESS_KEY": secret,
-            "AWS_REGION": "us-east-1",
-            "AWS_ALLOW_HTTP": "true",
-        }
+        self._lake = Lake.of(settings)
 
     def commit(self, table: Table, version: int) -> Commit | None:
         """A version of a table; None while it is not there."""
@@ -69,7 +64,7 @@ class LakeFiles:
         return int(self._table(table).count())
 
     def _table(self, table: Table) -> DeltaTable:
-        return DeltaTable(table.path(self._bucket).replace("s3a://", "s3://"), storage_options=self._options)
+        return self._lake.open(table)
 
 
 def parse(version: int, text: bytes) -> Commit:

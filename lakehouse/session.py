@@ -14,8 +14,8 @@ from sensorlake.settings import Settings
 
 # Java's second compiler keeps a processor busy for minutes, as Spark runs so many different pieces of code: without it
 # the slowest alerts under full load came in a tenth of the time (docs/performance.md).
-_JVM = (
-    "-XX:TieredStopAtLevel=1 -XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
+_JVM = os.environ.get("XJVM", "") + (
+    " -XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
     "-Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
 )
 

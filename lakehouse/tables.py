@@ -4,8 +4,7 @@ A Delta table on S3-compatible storage has one writer. Two Spark drivers that ap
 without a word (docs/decisions/one-writer-per-table.md); `owner` says who it is.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts.shapes import spark_ddl
@@ -25,7 +24,17 @@ class Table:
     owner: Owner
     description: str
     partition: str | None = None
-    properties: Mapping[str, str] = field(default_factory=dict)
+    statistics: tuple[str, ...] = ()
+    """The columns that readers filter by: their least and greatest values stand in the log, a file at a time."""
+
+    @property
+    def properties(self) -> dict[str, str]:
+        # Deletion vectors stay off for readers that do not know them.
+        fixed = {"delta.enableDeletionVectors": "false"}
+        if not self.statistics:
+            return fixed
+        skipping = {"delta.dataSkippingStatsColumns": ",".join(self.statistics), "delta.checkpointInterval": "50"}
+        return fixed | skipping
 
     @property
     def ddl(self) -> str:
@@ -40,27 +49,21 @@ class Table:
         return f"{root}/{self.name}"
 
 
-# A trigger every 10 s leaves thousands of small files a day. Auto-compaction merges them after a commit, in the
-# driver that made it, so that no second writer is needed; deletion vectors stay off for readers that do not know
-# them.
-_APPENDED = {
-    "delta.autoOptimize.autoCompact": "true",
-    "delta.enableDeletionVectors": "false",
-    "delta.checkpointInterval": "50",
-    "delta.dataSkippingNumIndexedCols": "6",
-}
-_SMALL = {"delta.enableDeletionVectors": "false"}
-
 READINGS = Table(
     "readings",
     "reading",
     Owner.STREAM,
     "Every valid reading, the first of its id within the lateness allowed.",
     "event_date",
-    _APPENDED,
+    ("device_id", "metric", "event_time", "received_at", "source_partition", "source_offset"),
 )
 DEAD_LETTERS = Table(
-    "dead_letters", "dead_letter", Owner.STREAM, "Every message that is no reading, and why.", "event_date", _APPENDED
+    "dead_letters",
+    "dead_letter",
+    Owner.STREAM,
+    "Every message that is no reading, and why.",
+    "event_date",
+    ("dq_reason", "source_partition", "source_offset", "received_at"),
 )
 FEATURES = Table(
     "features",
@@ -68,9 +71,16 @@ FEATURES = Table(
     Owner.STREAM,
     "Statistics of closed windows of each device and metric.",
     "event_date",
-    _APPENDED,
+    ("window_kind", "window_start", "window_end", "device_id", "metric"),
 )
-ANOMALIES = Table("anomalies", "anomaly", Owner.STREAM, "Every anomaly, once by id.", "event_date", _APPENDED)
-THRESHOLDS = Table("thresholds", "threshold", Owner.DAGSTER, "The live limits, one version at a time.", None, _SMALL)
+ANOMALIES = Table(
+    "anomalies",
+    "anomaly",
+    Owner.STREAM,
+    "Every anomaly, once by id.",
+    "event_date",
+    ("device_id", "metric", "event_time", "detector"),
+)
+THRESHOLDS = Table("thresholds", "threshold", Owner.DAGSTER, "The live limits, one version at a time.")
 
 TABLES = (READINGS, DEAD_LETTERS, FEATURES, ANOMALIES, THRESHOLDS)

@@ -1,7 +1,7 @@
 """The lake query: every consumed message ends in `readings` or `dead_letters`, and closed windows in `features`.
 
-One batch is decoded once and cached; all that follows works on the cached rows. What a batch does, in order, and what
-a crash leaves behind at each point:
+Spark reads and decodes a batch, which then is one Arrow table in this process; all that follows is done on that. What
+a batch does, in order, and what a crash leaves behind at each point:
 
     1. decide which readings are repeated (recent ids) and which windows close (panes)    nothing written
     2. append dead letters                                                                2 written
@@ -10,44 +10,47 @@ a crash leaves behind at each point:
     5. Spark commits the offsets                                                          done
 
 A batch that was not committed is repeated with the same offsets. Its appends carry the checkpoint's id and the
-batch's number, by which Delta skips those that it holds already. Step 1 gives the same answer again, as its memory is
-rebuilt from the readings *before* this batch's first offsets, and from nothing else.
+batch's number, by which those that a table holds already are left out. Step 1 gives the same answer again, as its
+memory is rebuilt from the readings *before* this batch's first offsets, and from nothing else.
 """
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import structlog
-from delta import DeltaTable
-from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.avro import field_names
-from lakehouse.tables import DEAD_LETTERS, FEATURES, READINGS, Table
+from lakehouse.appender import Appender
+from lakehouse.lake import Lake
+from lakehouse.tables import DEAD_LETTERS, FEATURES, READINGS
 from streaming import features, panes, validation
 from streaming.panes import Panes
-from streaming.recent_ids import RecentIds
+from streaming.recent_ids import RecentIds, halves
 
 log = structlog.get_logger(__name__)
 
 _NO_WATERMARK = -(2**62)
-# Between two batches stand the commits of compaction at most.
-_COMMITS = 20
+# What a dead letter may hold to travel with the readings. A flood of larger ones would fill the memory of this process.
+_CARRIED_BYTES = 2048
+_REMEMBERED = (*field_names(READINGS.record)[:6], "received_at", "source_partition", "source_offset")
 
 
 @dataclass
 class LakeWriter:
     """Handles the batches of one run of the query; a query that starts again takes a new one.
 
-    `application` names the checkpoint to Delta: a new checkpoint counts its batches from 0 again and must not be
+    `application` names the checkpoint in the tables: a new checkpoint counts its batches from 0 again and must not be
     taken for the old one.
     """
 
-    spark: SparkSession
-    bucket: str
+    lake: Lake
     application: str
     max_message_bytes: int
     lateness_micros: int
@@ -60,39 +63,46 @@ class LakeWriter:
 
     def __post_init__(self) -> None:
         self.ids = RecentIds(self.remember_micros)
+        self.readings, self.dead_letters, self.features = (
+            Appender(self.lake, table, self.application) for table in (READINGS, DEAD_LETTERS, FEATURES)
+        )
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
-        rows = _rows(batch, self.max_message_bytes).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            self._write(rows, batch_id)
-        finally:
-            rows.unpersist()
-
-    def _write(self, rows: DataFrame, batch_id: int) -> None:
-        arrivals = Arrivals.of(rows)
-        if not self.remembers and arrivals.messages:
-            self._remember_before(arrivals, batch_id)
+        decoded = _decoded(batch, self.max_message_bytes)
+        arrived = _collected(decoded)
+        if not self.remembers and arrived.num_rows:
+            self._remember_before(arrived, batch_id)
             self.remembers = True
-        repeated = self.ids.repeated(arrivals.high, arrivals.low)
-        kept = _without(rows, arrivals, repeated)
-        self.ids.add(arrivals.high[~repeated], arrivals.low[~repeated], arrivals.received[~repeated])
-        self.panes.add(panes.of(kept).toArrow())
-        closed = self._advance(arrivals.event_time[~repeated], arrivals.received[~repeated])
+        is_valid = arrived["dq_reason"].is_null()
+        valid, rejected = arrived.filter(is_valid), arrived.filter(pc.invert(is_valid))
+        ids, received = halves(valid["reading_id"]), _micros(valid["received_at"])
+        repeated = self.ids.repeated(*ids)
+        kept = valid.filter(pa.array(~repeated))
+        self.ids.add(ids[0][~repeated], ids[1][~repeated], received[~repeated])
+        self.panes.add(panes.of(kept))
+        closed = self._advance(_micros(kept["event_time"]), _micros(kept["received_at"]))
 
-        if len(arrivals.received):
-            self.newest = max(self.newest, int(arrivals.received.max()))
-        counts = arrivals.counts() | {"duplicates": int(repeated.sum()), "valid": int((~repeated).sum())}
-        if arrivals.dead_letters:
-            dead = rows.where(F.col("dq_reason").isNotNull())
-            letters = dead.withColumn("replay_count", validation.replay_count())
-            self._append(DEAD_LETTERS, letters.select(*field_names(DEAD_LETTERS.record)), batch_id)
+        self.newest = max(self.newest, int(received.max(initial=0)))
+        counts = {
+            "messages": _messages(arrived),
+            "dead_letters": rejected.num_rows,
+            "duplicates": int(repeated.sum()),
+            "valid": kept.num_rows,
+        }
+        if rejected.num_rows:
+            carried = rejected.filter(rejected["carried"])
+            if carried.num_rows < rejected.num_rows:
+                self._append_large_ones(decoded, batch_id)
+            self.dead_letters.append(carried, batch_id)
         note = counts | {"batch": batch_id, "newest_received": self.newest}
-        self._append(READINGS, kept.select(*field_names(READINGS.record)), batch_id, json.dumps(note))
+        self.readings.append(kept, batch_id, json.dumps(note))
         if closed is not None:
-            self._append(FEATURES, self.spark.createDataFrame(closed), batch_id)
+            self.features.append(closed, batch_id)
+        for appender in (self.readings, self.dead_letters, self.features):
+            appender.tidy()
         log.info("lake batch", batch_id=batch_id, **counts, features=0 if closed is None else closed.num_rows)
 
-    def _advance(self, event_time: np.ndarray, received: np.ndarray) -> pa.Table | None:
+    def _advance(self, event_time: NDArray[np.int64], received: NDArray[np.int64]) -> pa.Table | None:
         """Move the watermark over these readings; the features of the windows that this closes.
 
         The watermark follows the newest event time, but never past the newest arrival: a device whose clock is ahead,
@@ -104,7 +114,21 @@ class LakeWriter:
         self.watermark = max(before, int(min(event_time.max(), received.max())) - self.lateness_micros)
         return features.close(self.panes, before, self.watermark)
 
-    def _remember_before(self, arrivals: "Arrivals", batch_id: int) -> None:
+    def _append_large_ones(self, decoded: DataFrame, batch_id: int) -> None:
+        """Dead letters too large to be collected go to the table from Spark's tasks, decoded once more; they are
+        rare."""
+        (
+            decoded.where(F.col("dq_reason").isNotNull() & ~F.col("carried"))
+            .select(*field_names(DEAD_LETTERS.record))
+            .coalesce(1)
+            .write.format("delta")
+            .mode("append")
+            .option("txnAppId", f"{self.application}-{DEAD_LETTERS.name}-large")
+            .option("txnVersion", batch_id)
+            .save(DEAD_LETTERS.path(self.lake.root))
+        )
+
+    def _remember_before(self, arrived: pa.Table, batch_id: int) -> None:
         """Rebuild ids, panes and watermark from the readings that the lake took before this batch.
 
         How far back counts from the newest of those, not from this batch: after a silent night the windows that it left
@@ -112,117 +136,81 @@ class LakeWriter:
         """
         horizon = max(self.remember_micros, self.lateness_micros + 2 * features.LONGEST)
         self.newest = self._newest_before(batch_id)
-        newest = min(arrivals.first_received, self.newest or arrivals.first_received)
-        since = F.timestamp_micros(F.lit(newest - horizon))
-        # A partition that this batch has nothing of may have brought readings all the same.
-        before = ~F.col("source_partition").isin(list(arrivals.first_offsets))
-        for partition, offset in arrivals.first_offsets.items():
-            before = before | ((F.col("source_partition") == partition) & (F.col("source_offset") < offset))
-        table = self.spark.read.format("delta").load(READINGS.path(self.bucket))
-        recent = table.where((F.col("received_at") >= since) & before & (F.col("event_date") >= F.to_date(since) - 8))
-        known = Arrivals.of(recent.withColumn("dq_reason", F.lit(None).cast("string")))
-        if len(known.high) == 0:
-            return
-        self.ids.add(known.high, known.low, known.received)
-        self.watermark = int(min(known.event_time.max(), known.received.max())) - self.lateness_micros
-        self.panes.add(panes.of(recent).toArrow())
-        self.panes.forget_before(self.watermark - features.LONGEST)
-        log.info("lake memory rebuilt", readings=len(known.high), ids=len(self.ids))
+        first_received = int(_micros(arrived["received_at"]).min())
+        since = datetime.fromtimestamp((min(first_received, self.newest or first_received) - horizon) / 1e6, UTC)
+        recent = (pc.field("received_at") >= since) & (pc.field("event_date") >= (since - timedelta(days=8)).date())
+        # Piece by piece: ten minutes of a large fleet are millions of readings.
+        pieces = self.readings.dataset().to_batches(
+            columns=list(_REMEMBERED), filter=recent, batch_readahead=2, fragment_readahead=1
+        )
+        first_offsets, newest_event, newest_received, count = _first_offsets(arrived), 0, 0, 0
+        for piece in pieces:
+            readings = _before(pa.Table.from_batches([piece]), first_offsets)
+            if readings.num_rows == 0:
+                continue
+            event_time, received = _micros(readings["event_time"]), _micros(readings["received_at"])
+            self.ids.add(*halves(readings["reading_id"]), received)
+            self.panes.add(panes.of(readings))
+            newest_event = max(newest_event, int(event_time.max()))
+            newest_received = max(newest_received, int(received.max()))
+            count += readings.num_rows
+        if count:
+            self.watermark = min(newest_event, newest_received) - self.lateness_micros
+            self.panes.forget_before(self.watermark - features.LONGEST)
+            log.info("lake memory rebuilt", readings=count, ids=len(self.ids))
 
     def _newest_before(self, batch_id: int) -> int:
         """When the newest reading before this batch arrived, as the last batch's commit says; 0 if none does."""
-        commits = DeltaTable.forPath(self.spark, READINGS.path(self.bucket)).history(_COMMITS)
-        for row in commits.where(F.col("userMetadata").isNotNull()).orderBy(F.desc("version")).collect():
-            note = json.loads(row.userMetadata)
+        for text in self.readings.notes():
+            note = json.loads(text)
             if note.get("batch", batch_id) < batch_id:
                 return int(note["newest_received"])
         return 0
 
-    def _append(self, table: Table, rows: DataFrame, batch_id: int, metadata: str | None = None) -> None:
-        writer = (
-            rows.coalesce(1)
-            .write.format("delta")
-            .mode("append")
-            .option("txnAppId", f"{self.application}-{table.name}")
-            .option("txnVersion", batch_id)
-        )
-        if metadata:
-            writer = writer.option("userMetadata", metadata)
-        writer.save(table.path(self.bucket))
+
+def _decoded(batch: DataFrame, max_message_bytes: int) -> DataFrame:
+    """Kafka rows -> one row a reading, or one a dead letter, with the columns of both; `carried` says which dead
+    letters are small enough to be collected."""
+    rows = validation.readings_and_dead_letters(validation.judge(batch, max_message_bytes))
+    size = sum((F.coalesce(F.octet_length(name), F.lit(0)) for name in ("payload", "key")), F.lit(0))
+    return rows.withColumns({"replay_count": validation.replay_count(), "carried": size <= _CARRIED_BYTES})
 
 
-@dataclass(frozen=True)
-class Arrivals:
-    """What is decided by, of each reading of a batch in order of arrival: arrays of equal length, times in
-    microseconds."""
-
-    high: np.ndarray
-    low: np.ndarray
-    event_time: np.ndarray
-    received: np.ndarray
-    partition: np.ndarray
-    offset: np.ndarray
-    messages: int
-    dead_letters: int
-    first_received: int
-    first_offsets: dict[int, int]
-
-    @classmethod
-    def of(cls, rows: DataFrame) -> "Arrivals":
-        table = rows.select(
-            F.unhex("reading_id").alias("id"),
-            F.unix_micros("event_time").alias("event_time"),
-            F.unix_micros("received_at").alias("received"),
-            F.col("source_partition").alias("partition"),
-            F.col("source_offset").alias("offset"),
-            F.col("dq_reason").isNull().alias("valid"),
-        ).toArrow()
-        partition, offset = table["partition"].to_numpy(), table["offset"].to_numpy()
-        order = np.lexsort((offset, partition))
-        valid = table["valid"].to_numpy()[order]
-        chosen = order[valid]
-        ids = b"".join(table["id"].take(pa.array(chosen)).to_pylist())
-        halves = np.frombuffer(ids, dtype=">i8").reshape(-1, 2).astype(np.int64)
-        places = np.stack([partition[order], offset[order]])
-        distinct = int((np.diff(places, axis=1) != 0).any(axis=0).sum()) + 1 if len(order) else 0
-        received = table["received"].to_numpy()
-        return cls(
-            high=halves[:, 0].copy(),
-            low=halves[:, 1].copy(),
-            event_time=table["event_time"].to_numpy()[chosen].astype(np.int64),
-            received=received[chosen],
-            partition=partition[chosen],
-            offset=offset[chosen],
-            messages=distinct,
-            dead_letters=int((~valid).sum()),
-            first_received=int(received.min()) if len(order) else 0,
-            first_offsets={int(p): int(offset[partition == p].min()) for p in np.unique(partition)},
-        )
-
-    def counts(self) -> dict[str, int]:
-        return {"messages": self.messages, "dead_letters": self.dead_letters}
+def _collected(decoded: DataFrame) -> pa.Table:
+    """The decoded rows in this process, each partition's in the order of their offsets. What only dead letters need is
+    left out of the others; payload and key also of those that are too large."""
+    rejected = F.col("dq_reason").isNotNull()
+    letters = dict.fromkeys(("source_topic", "replay_count"), rejected)
+    letters |= {name: rejected & F.col("carried") for name in ("payload", "key")}
+    of_letters = [F.when(here, F.col(name)).alias(name) for name, here in letters.items()]
+    table = decoded.select(*field_names(READINGS.record), "dq_reason", "carried", *of_letters).toArrow()
+    # Spark hands them out in this order; a stable sort costs nothing then, and nothing is lost should it ever not.
+    places = np.lexsort((table["source_offset"].to_numpy(), table["source_partition"].to_numpy()))
+    return table if (np.diff(places) == 1).all() else table.take(pa.array(places))
 
 
-def _rows(batch: DataFrame, max_message_bytes: int) -> DataFrame:
-    """Kafka rows -> one row a reading, or one a dead letter, with the columns of both."""
-    return validation.readings_and_dead_letters(validation.judge(batch, max_message_bytes))
+def _messages(arrived: pa.Table) -> int:
+    """How many messages these rows came from: those of one message stand together."""
+    if arrived.num_rows == 0:
+        return 0
+    places = np.stack([arrived["source_partition"].to_numpy(), arrived["source_offset"].to_numpy()])
+    return int((np.diff(places, axis=1) != 0).any(axis=0).sum()) + 1
 
 
-def _without(rows: DataFrame, arrivals: Arrivals, repeated: np.ndarray) -> DataFrame:
-    """The valid rows but for the repeated ones."""
-    valid = rows.where(F.col("dq_reason").isNull())
-    if not repeated.any():
-        return valid
-    spark = rows.sparkSession
-    places = spark.createDataFrame(
-        pa.table(
-            {
-                "source_partition": pa.array(arrivals.partition[repeated], pa.int32()),
-                "source_offset": pa.array(arrivals.offset[repeated], pa.int64()),
-                "high": pa.array(arrivals.high[repeated], pa.int64()),
-            }
-        )
-    )
-    high = F.conv(F.substring("reading_id", 1, 16), 16, -10).cast("bigint")
-    keyed = valid.withColumn("high", high)
-    return keyed.join(F.broadcast(places), ["source_partition", "source_offset", "high"], "left_anti").drop("high")
+def _first_offsets(arrived: pa.Table) -> dict[int, int]:
+    partition, offset = arrived["source_partition"].to_numpy(), arrived["source_offset"].to_numpy()
+    return {int(each): int(offset[partition == each].min()) for each in np.unique(partition)}
+
+
+def _before(readings: pa.Table, first_offsets: dict[int, int]) -> pa.Table:
+    """Those that stand before the first offsets of a batch; all of a partition that the batch has nothing of."""
+    partition, offset = readings["source_partition"].to_numpy(), readings["source_offset"].to_numpy()
+    before = np.ones(len(partition), dtype=bool)
+    for each, first in first_offsets.items():
+        before &= (partition != each) | (offset < first)
+    return readings.filter(pa.array(before))
+
+
+def _micros(times: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Microseconds since 1970."""
+    return times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()

@@ -9,48 +9,53 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 LENGTH = timedelta(seconds=10)
 LENGTH_MICROS = int(LENGTH.total_seconds() * 1_000_000)
 
+_KEYS = ("device_id", "metric", "pane_start")
+_FIGURES = (
+    *[("value", figure) for figure in ("count", "mean", "variance", "min", "max", "first", "last")],
+    *[("time", figure) for figure in ("first", "last")],
+)
+_NAMES = {
+    "value_count": "count",
+    "value_mean": "mean",
+    "m2": "m2",
+    "value_min": "min",
+    "value_max": "max",
+    "time_first": "first_time",
+    "value_first": "first",
+    "time_last": "last_time",
+    "value_last": "last",
+}
 
-def of(readings: DataFrame) -> DataFrame:
-    """Readings -> their panes, one row a device, metric and pane; times in microseconds since 1970.
+
+def of(readings: pa.Table) -> pa.Table:
+    """Readings (device_id, metric, event_time, value) -> their panes, one row a device, metric and pane; times in
+    microseconds since 1970.
 
     `m2` is the sum of squared distances from the pane's own mean: sums of squares about zero lose all digits on a
     value that is large and steady.
     """
-    micros = F.unix_micros("event_time")
-    at = F.struct(micros.alias("time"), F.col("value").alias("value"))
-    grouped = readings.groupBy(
-        "device_id", "metric", (micros - F.pmod(micros, F.lit(LENGTH_MICROS))).alias("pane_start")
-    )
-    return grouped.agg(
-        F.count("value").alias("count"),
-        F.avg("value").alias("mean"),
-        (F.var_pop("value") * F.count("value")).alias("m2"),
-        F.min("value").alias("min"),
-        F.max("value").alias("max"),
-        F.min(at).alias("first"),
-        F.max(at).alias("last"),
-    ).select(
-        "device_id",
-        "metric",
-        "pane_start",
-        "count",
-        "mean",
-        "m2",
-        "min",
-        "max",
-        F.col("first.time").alias("first_time"),
-        F.col("first.value").alias("first"),
-        F.col("last.time").alias("last_time"),
-        F.col("last.value").alias("last"),
-    )
+    time = readings["event_time"].cast(pa.int64()).to_numpy()
+    value = readings["value"].to_numpy()
+    ordered = pa.table(
+        {
+            "device_id": readings["device_id"],
+            "metric": readings["metric"],
+            "pane_start": time - time % LENGTH_MICROS,
+            "time": time,
+            "value": value,
+        }
+    ).take(pa.array(np.lexsort((value, time))))
+    # One thread keeps the order of the rows, by which the first and the last are told.
+    grouped = ordered.group_by(["device_id", "metric", "pane_start"], use_threads=False).aggregate(list(_FIGURES))
+    m2 = pc.multiply(grouped["value_variance"], grouped["value_count"].cast(pa.float64()))
+    return grouped.append_column("m2", m2).select([*_KEYS, *_NAMES]).rename_columns([*_KEYS, *_NAMES.values()])
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
 from contracts.topics import Topics
 from lakehouse import creation, registry, thresholds
+from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake.settings import Settings
 from streaming import alerts, anomalies, checkpoints, metrics
@@ -63,8 +64,7 @@ def start_lake(context: Context) -> StreamingQuery:
         # Made at the first batch, as Spark gives a new checkpoint its id only then.
         nonlocal writer
         writer = writer or LakeWriter(
-            spark=context.spark,
-            bucket=settings.lake_bucket,
+            lake=Lake.of(settings),
             application=checkpoints.application_id(path),
             max_message_bytes=settings.max_message_bytes,
             lateness_micros=settings.lateness_seconds * _SECOND_MICROS,
@@ -105,8 +105,12 @@ def start_anomalies(context: Context) -> StreamingQuery:
     _have_tables(context, ANOMALIES)
     path = _checkpoint(context, "anomalies", context.topics.anomaly, settings.lake_bucket)
 
+    sink: DeltaSink | None = None
+
     def write(rows: DataFrame, batch_id: int) -> None:
-        DeltaSink(settings.lake_bucket, checkpoints.application_id(path)).write(rows, batch_id)
+        nonlocal sink
+        sink = sink or DeltaSink(Lake.of(settings), checkpoints.application_id(path))
+        sink.write(rows.toArrow(), batch_id)
 
     return _sink(context, "anomalies", settings.lake_bucket, write, settings.lake_trigger_seconds)
 

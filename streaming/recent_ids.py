@@ -8,9 +8,16 @@ its ids in a state store and walks all of them at each batch.
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 Longs = NDArray[np.int64]
+
+
+def halves(ids: pa.ChunkedArray) -> tuple[Longs, Longs]:
+    """Ids of 32 hex digits as their upper and lower 64 bits."""
+    pairs = np.frombuffer(bytes.fromhex("".join(ids.to_pylist())), dtype=">i8").reshape(-1, 2).astype(np.int64)
+    return pairs[:, 0].copy(), pairs[:, 1].copy()
 
 
 def _none() -> Longs:

@@ -11,9 +11,6 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from deltalake import DeltaTable
 
-from lakehouse.tables import Table
-from sensorlake.settings import Settings
-
 _COLUMNS = ["received_at", "source_partition", "source_offset"]
 
 
@@ -42,21 +39,6 @@ class Batches:
             self.dead_letters + dead_letters,
             self.duplicates + duplicates,
         )
-
-
-def open_table(settings: Settings, table: Table) -> DeltaTable:
-    """A Delta table, to be read only: it has one writer, and that is the stream."""
-    return DeltaTable(
-        f"s3://{settings.lake_bucket}/{table.name}",
-        storage_options={
-            "AWS_ENDPOINT_URL": settings.s3_endpoint,
-            "AWS_ACCESS_KEY_ID": settings.s3_access_key,
-            "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
-            "AWS_REGION": "us-east-1",
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
-        },
-    )
 
 
 def rows_from(table: DeltaTable, first_offsets: Mapping[int, int]) -> int:

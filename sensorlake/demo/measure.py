@@ -8,6 +8,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS
 from sensorlake.demo import lake_watch, sink_counts
 from sensorlake.demo.kafka_tap import KafkaTap
@@ -40,9 +41,10 @@ class Measure:
         self.tap = tap
         self.settings = settings
         self.first_offsets = tap.raw_ends()
-        self.lake = LakeWatch(lake_watch.open_table(settings, READINGS), self.first_offsets)
-        self._features = lake_watch.open_table(settings, FEATURES)
-        self._anomalies = lake_watch.open_table(settings, ANOMALIES)
+        lake = Lake.of(settings)
+        self.lake = LakeWatch(lake.open(READINGS), self.first_offsets)
+        self._features = lake.open(FEATURES)
+        self._anomalies = lake.open(ANOMALIES)
         self._features_before = lake_watch.rows(self._features)
         self._anomalies_before = lake_watch.rows(self._anomalies)
         self._features_noted_before = self.features_noted = _noted(self._features)
@@ -98,12 +100,12 @@ class Measure:
 
     def counts(self) -> Counts:
         """Count the rows and points themselves."""
-        settings, first = self.settings, self.first_offsets
+        settings, first, lake = self.settings, self.first_offsets, Lake.of(self.settings)
         self._features.update_incremental()
         self._anomalies.update_incremental()
         return Counts(
-            delta_readings=lake_watch.rows_from(lake_watch.open_table(settings, READINGS), first),
-            delta_dead_letters=lake_watch.rows_from(lake_watch.open_table(settings, DEAD_LETTERS), first),
+            delta_readings=lake_watch.rows_from(lake.open(READINGS), first),
+            delta_dead_letters=lake_watch.rows_from(lake.open(DEAD_LETTERS), first),
             delta_features=lake_watch.rows(self._features) - self._features_before,
             delta_anomalies=lake_watch.rows(self._anomalies) - self._anomalies_before,
             postgres_anomalies=sink_counts.postgres_anomalies(settings, self.began),

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.avro import field_names
 from lakehouse import creation
+from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES
 from streaming import anomalies
 from streaming.sinks.delta import DeltaSink
@@ -37,7 +38,7 @@ def batch(spark, *names, day=3):
         )
         for place, name in enumerate(names)
     ]
-    return anomalies.parse(kafka(spark, rows))
+    return anomalies.parse(kafka(spark, rows)).toArrow()
 
 
 @pytest.fixture
@@ -51,14 +52,14 @@ def stored(spark, lake):
 
 
 def test_an_anomaly_is_stored_once_whatever_comes_again(spark, lake):
-    sink = DeltaSink(lake, "checkpoint-1")
+    sink = DeltaSink(Lake(lake), "checkpoint-1")
     sink.write(batch(spark, "a-01", "b-02", "a-01"), 0)
     assert stored(spark, lake) == {"a-01": 1, "b-02": 1}
     sink.write(batch(spark, "a-01", "b-02", "a-01"), 0)  # the batch again, after a crash
     sink.write(batch(spark, "b-02", "c-03"), 1)  # the topic again, in another batch
     sink.write(batch(spark), 2)
     assert stored(spark, lake) == {"a-01": 1, "b-02": 1, "c-03": 1}
-    DeltaSink(lake, "checkpoint-2").write(batch(spark, "a-01", "d-04"), 0)  # a new checkpoint, from the beginning
+    DeltaSink(Lake(lake), "checkpoint-2").write(batch(spark, "a-01", "d-04"), 0)  # a new checkpoint, from the beginning
     sink.write(batch(spark, "e-05", day=4), 3)
     assert stored(spark, lake) == {"a-01": 1, "b-02": 1, "c-03": 1, "d-04": 1, "e-05": 1}
     found = spark.read.format("delta").load(ANOMALIES.path(lake))

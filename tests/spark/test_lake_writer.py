@@ -10,7 +10,8 @@ import pytest
 from delta import DeltaTable
 from pyspark.sql import functions as F
 
-from lakehouse import creation
+from lakehouse import appender, creation
+from lakehouse.lake import Lake
 from lakehouse.tables import DEAD_LETTERS, FEATURES, READINGS
 from streaming.lake import LakeWriter
 from tests.spark.helpers import RECEIVED, kafka, message, single
@@ -22,7 +23,7 @@ def writer(spark, lake, application="checkpoint-1", **changes):
     for table in (READINGS, DEAD_LETTERS, FEATURES):
         creation.ensure(spark, table, lake)
     fields = {"max_message_bytes": 4096, "lateness_micros": 30 * SECOND, "remember_micros": 300 * SECOND}
-    return LakeWriter(spark, lake, application, **(fields | changes))
+    return LakeWriter(Lake(lake), application, **(fields | changes))
 
 
 def rows(spark, table, lake):
@@ -105,14 +106,18 @@ def test_a_batch_that_comes_again_after_its_appends_adds_nothing(spark, lake):
 
 def cut_off_after(write, appends):
     """Let `write` die before its append number `appends`."""
-    done, original = [], write._append
+    done = []
 
-    def append(*arguments):
-        if len(done) == appends:
-            raise OSError("killed")
-        done.append(original(*arguments))
+    def dying(original):
+        def append(*arguments):
+            if len(done) == appends:
+                raise OSError("killed")
+            done.append(original(*arguments))
 
-    write._append = append
+        return append
+
+    for table in (write.dead_letters, write.readings, write.features):
+        table.append = dying(table.append)
 
 
 @pytest.mark.parametrize("appends", [1, 2])
@@ -196,6 +201,33 @@ def test_a_device_with_a_fast_clock_does_not_close_the_windows_of_others(spark, 
     write(kafka(spark, [reading(400, 3)]), 2)
     minute = [row for row in rows(spark, FEATURES, lake) if row[0] == "tumbling_1m" and row[3] == "pump-1"]
     assert [row[5] for row in minute] == ["2"]
+
+
+def test_dead_letters_too_large_to_collect_are_stored_like_the_others(spark, lake):
+    large, key = b"x" * 3000, b"k" * 3000
+    batch = [message(large, 0), message(b"y", 1), message(b"z", 2, key=key), message(b"x" * 5000, 3), reading(0, 4)]
+    for _ in range(2):
+        writer(spark, lake)(kafka(spark, batch), 0)
+    letters = spark.read.format("delta").load(DEAD_LETTERS.path(lake)).collect()
+    assert sorted((row.source_offset, row.dq_reason, bytes(row.payload), bytes(row.key)) for row in letters) == [
+        (0, "malformed", large, b"k"),
+        (1, "malformed", b"y", b"k"),
+        (2, "malformed", b"z", key),
+        (3, "oversize", b"x" * 5000, b"k"),
+    ]
+    assert counts(spark, lake) == {"messages": 5, "dead_letters": 4, "duplicates": 0, "valid": 1}
+
+
+def test_small_files_are_merged_and_no_row_changes(spark, lake, monkeypatch):
+    monkeypatch.setattr(appender, "_COMPACT_AFTER", 3)
+    write = writer(spark, lake)
+    for batch_id in range(4):
+        write(kafka(spark, [reading(batch_id, batch_id)]), batch_id)
+    history = [row.operation for row in DeltaTable.forPath(spark, READINGS.path(lake)).history().collect()]
+    assert history[:3] == ["WRITE", "OPTIMIZE", "WRITE"]
+    assert len(DeltaTable.forPath(spark, READINGS.path(lake)).toDF().inputFiles()) == 2
+    assert [row[11] for row in rows(spark, READINGS, lake)] == ["2026-11-03"] * 4
+    assert counts(spark, lake)["valid"] == 4
 
 
 def test_a_new_checkpoint_is_not_taken_for_the_old_one(spark, lake):

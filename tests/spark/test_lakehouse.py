@@ -29,7 +29,7 @@ def test_a_missing_table_is_made_as_specified_and_a_present_one_left_alone(spark
     found = detail(spark, READINGS, lake)
     assert found.partitionColumns == ["event_date"]
     assert found.description == READINGS.description
-    assert found.properties.items() >= dict(READINGS.properties).items()
+    assert found.properties.items() >= READINGS.properties.items()
     assert DeltaTable.forPath(spark, READINGS.path(lake)).history().count() == 1
 
 

@@ -1,0 +1,82 @@
+"""Batches appended to one Delta table, each of them once.
+
+Written by delta-rs from Arrow: the same rows cost Spark several jobs, and 30 times the processor time
+(docs/decisions/lake-written-from-arrow.md).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.dataset as ds  # type: ignore[import-untyped]
+import structlog
+from deltalake import CommitProperties, Transaction, write_deltalake
+
+from lakehouse.lake import Lake
+from lakehouse.tables import Table
+
+log = structlog.get_logger(__name__)
+
+# A commit every few seconds leaves thousands of small files a day. They are merged by the process that wrote them, as
+# a table has one writer.
+_COMPACT_AFTER = 60
+_FILE_BYTES = 128 * 2**20
+# Between two batches stand the commits of compaction at most.
+_COMMITS = 20
+
+
+class Appender:
+    """The one writer of `table`. `application` names the stream's checkpoint in the table's log: with the batch's
+    number it says which batches the table holds."""
+
+    def __init__(self, lake: Lake, table: Table, application: str) -> None:
+        self._partition = table.partition
+        self._table = lake.open(table)
+        self._schema = pa.schema(self._table.schema().to_arrow())
+        self._application = f"{application}-{table.name}"
+        self._name = table.name
+        self._appends = 0
+        self._vacuumed: date | None = None
+
+    def append(self, rows: pa.Table, batch: int, note: str | None = None) -> None:
+        """Commit `rows`, which have at least the table's columns, with `note` as the commit's userMetadata; a batch
+        that the table holds already is left out."""
+        if self._last_batch() >= batch:
+            log.info("batch is in the table already", table=self._name, batch_id=batch)
+            return
+        write_deltalake(
+            self._table,
+            rows.select(self._schema.names).cast(self._schema),
+            mode="append",
+            partition_by=self._partition,
+            commit_properties=CommitProperties(
+                custom_metadata={"userMetadata": note} if note else None,
+                app_transactions=[Transaction(self._application, batch)],
+            ),
+        )
+        self._appends += 1
+
+    def tidy(self) -> None:
+        """Merge small files, every 60 appends; once a day also delete those that no version of the last week needs."""
+        if self._appends < _COMPACT_AFTER:
+            return
+        self._appends = 0
+        done = self._table.optimize.compact(target_size=_FILE_BYTES, max_concurrent_tasks=1)
+        log.info("compacted", table=self._name, files=done["numFilesRemoved"], into=done["numFilesAdded"])
+        if self._vacuumed != (today := datetime.now(UTC).date()):
+            self._table.vacuum(dry_run=False)
+            self._vacuumed = today
+
+    def dataset(self) -> ds.Dataset:
+        """The rows as this writer left them; filters skip files by their statistics."""
+        return self._table.to_pyarrow_dataset()
+
+    def notes(self) -> Iterator[str]:
+        """The notes of the last commits, the newest first."""
+        for commit in self._table.history(_COMMITS):
+            if note := commit.get("userMetadata"):
+                yield note
+
+    def _last_batch(self) -> int:
+        last = self._table.transaction_version(self._application)
+        return -1 if last is None else int(last)

@@ -1,0 +1,35 @@
+"""The lake without Spark: a table's log and files opened straight, in milliseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deltalake import DeltaTable
+
+from lakehouse.tables import Table
+from sensorlake.settings import Settings
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where the tables lie: a bucket, or a local folder; `options` say how to get at the bucket."""
+
+    root: str
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Lake":
+        return cls(
+            settings.lake_bucket,
+            {
+                "AWS_ENDPOINT_URL": settings.s3_endpoint,
+                "AWS_ACCESS_KEY_ID": settings.s3_access_key,
+                "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
+                "AWS_REGION": "us-east-1",
+                "AWS_ALLOW_HTTP": "true",
+                "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+            },
+        )
+
+    def open(self, table: Table) -> DeltaTable:
+        """The table as it is now. Only its owner may write to it (docs/decisions/one-writer-per-table.md)."""
+        return DeltaTable(table.path(self.root).replace("s3a://", "s3://"), storage_options=dict(self.options))
