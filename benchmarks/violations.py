@@ -46,7 +46,9 @@ class ViolatingRun:
         payloads = list(block.payloads)
         for row in rows.tolist():
             payloads[row] = beyond_limit(payloads[row])
-        return replace(block, payloads=payloads, violations=block.violations + len(rows))
+        beyond = block.beyond.copy()
+        beyond[rows] = True
+        return replace(block, payloads=payloads, beyond=beyond)
 
 
 def sensor_of(simulator: Simulator, message: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -133,7 +133,7 @@ def publish(blocks: Iterable[Block], outlet: Outlet, clock: Clock, stop: Callabl
         begun = int(block.due[0]) if begun is None else begun
         lag = max(lag, clock.now() - int(block.due[0]))
         sent += taken
-        readings += block.readings if taken == len(block.payloads) else taken
+        readings += block.part(0, taken).readings
         violations += block.violations
     unanswered = outlet.producer.flush(FLUSH_SECONDS)
     seconds = max(0.0, (clock.now() - begun) / 1e6) if begun is not None else 0.0

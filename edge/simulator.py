@@ -115,8 +115,8 @@ class Simulator:
             keys=[self._keys[s] for s in senders],
             payloads=[self._templates[s] % (time, number, tail) for s, time, number, tail in parts],
             due=due,
-            readings=len(index) + 2 * len(rows),
-            violations=int(np.count_nonzero(beyond)),
+            values=np.where(self.fleet.multi[sensor], 3, 1),
+            beyond=beyond,
             first=first,
         )
 

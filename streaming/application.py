@@ -27,6 +27,7 @@ from streaming.supervision import SupervisedQuery
 log = structlog.get_logger(__name__)
 
 TEND_SECONDS = 1.0
+REPORT_SECONDS = 3.0
 DRAIN_SECONDS = 8.0
 
 
@@ -62,10 +63,15 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
 
 
 def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, report: Path) -> None:
+    reported: tuple[float, list[object]] = (0.0, [])
     while not stop.is_set():
         for query in queries:
             query.tend()
-        write_report(report, queries)
+        states = [(query.query, query.failures) for query in queries]
+        # Spark's progress is a page of JSON: read each second, for all queries, it took a twentieth of a processor.
+        if states != reported[1] or time.monotonic() - reported[0] >= REPORT_SECONDS:
+            write_report(report, queries)
+            reported = time.monotonic(), states
         stop.wait(TEND_SECONDS)
 
 

@@ -46,7 +46,7 @@ class Mischief:
         payloads = broken + [block.payloads[place] for place in again]
         keys = [_KEY] * len(broken) + [block.keys[place] for place in again]
         due = np.full(len(payloads), block.due[-1], dtype=np.int64)
-        return Block(keys, payloads, due, readings=len(payloads))
+        return Block(keys, payloads, due, np.ones(len(payloads), np.int64), np.zeros(len(payloads), np.bool_))
 
 
 def _singles(payloads: Sequence[bytes]) -> list[int]:

@@ -7,11 +7,14 @@ One transaction a batch:
     3. Spark commits the offsets                                            every row of it meets its own id
 """
 
+import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
+import pg8000.exceptions
+from pg8000.native import Connection
 from pyspark.sql import DataFrame
 
 from contracts.avro import field_names
@@ -23,10 +26,11 @@ _LIST = ", ".join(COLUMNS)
 
 
 class PostgresSink:
-    """Connects for each batch: a batch a second costs little, and a server that restarted needs no care."""
+    """Keeps its connection from batch to batch; one that the server has closed meanwhile is opened again."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._open: Connection | None = None
 
     def write(self, anomalies: DataFrame) -> None:
         # Arrow keeps the zone of timestamps; Spark's own rows give them in the zone of this machine, without saying so.
@@ -36,7 +40,7 @@ class PostgresSink:
 
     def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the anomalies, by column name, that are not there yet."""
-        connection = connect(self._settings, "sensorlake-stream")
+        connection = self._connection()
         try:
             connection.run("BEGIN")
             connection.run("CREATE TEMPORARY TABLE staging (LIKE stream.anomalies INCLUDING DEFAULTS) ON COMMIT DROP")
@@ -46,8 +50,24 @@ class PostgresSink:
                 "ON CONFLICT (anomaly_id) DO NOTHING"
             )
             connection.run("COMMIT")
-        finally:
-            connection.close()
+        except Exception:
+            self._drop()
+            raise
+
+    def _connection(self) -> Connection:
+        if self._open is not None:
+            try:
+                self._open.run("SELECT 1")
+            except (pg8000.exceptions.Error, OSError):
+                self._drop()
+        self._open = self._open or connect(self._settings, "sensorlake-stream")
+        return self._open
+
+    def _drop(self) -> None:
+        connection, self._open = self._open, None
+        if connection is not None:
+            with contextlib.suppress(pg8000.exceptions.Error, OSError):
+                connection.close()
 
 
 def _copy_line(row: Mapping[str, Any]) -> bytes:
