@@ -1,20 +1,62 @@
 """Anomalies as they come back from Kafka: what every sink reads."""
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
 
-from contracts.avro import field_names
-from contracts.shapes import spark_ddl
-from streaming.alerts import JSON_FORMAT
+import numpy as np
+import orjson
+import pyarrow as pa  # type: ignore[import-untyped]
+import structlog
+
+from lakehouse.columns import arrow_schema
+
+log = structlog.get_logger(__name__)
+
+SCHEMA = arrow_schema("anomaly")
 
 
-def parse(raw: DataFrame) -> DataFrame:
-    """Kafka rows of the anomaly topic -> rows in the shape of contracts/schemas/anomaly.avsc.
+def parse(messages: pa.ChunkedArray) -> pa.Table:
+    """Values of the anomaly topic, JSON in bytes -> rows in the shape of contracts/schemas/anomaly.avsc.
 
-    The topic is written at least once, so one batch may hold an anomaly twice. Rows without an id, which sensorlake
-    does not write, are left out.
+    The topic is written at least once, so one batch may hold an anomaly twice. What is no anomaly of sensorlake's is
+    left out and logged: it would hold up the sinks for ever.
     """
-    ddl = spark_ddl("anomaly").replace(" NOT NULL", "")
-    parsed = raw.select(F.from_json(F.col("value").cast("string"), ddl, JSON_FORMAT).alias("anomaly"))
-    rows = parsed.select(*[f"anomaly.{name}" for name in field_names("anomaly")])
-    return rows.where(F.col("anomaly_id").isNotNull())
+    rows = [row for message in messages.to_pylist() if (row := _row(message)) is not None]
+    if len(rows) < len(messages):
+        log.warning("messages in the anomaly topic that are no anomalies", count=len(messages) - len(rows))
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _row(message: bytes | None) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(message or b"")
+        row = {field.name: _value(found.get(field.name), _READ[field.type]) for field in SCHEMA}
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return None
+    return row if row["anomaly_id"] else None
+
+
+def _value(given: object, read: Callable[[Any], object]) -> object:
+    return None if given is None else read(given)
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str):
+        raise TypeError
+    return given
+
+
+def _figures(given: Mapping[str, float]) -> list[tuple[str, float]]:
+    return [(name, float(figure)) for name, figure in given.items()]
+
+
+_READ: dict[pa.DataType, Callable[[Any], object]] = {
+    pa.string(): _text,
+    pa.float64(): float,
+    pa.int64(): lambda given: int(np.int64(given)),  # one that is too large is an error here, not for the whole batch
+    pa.bool_(): bool,
+    pa.timestamp("us", "UTC"): datetime.fromisoformat,
+    pa.date32(): date.fromisoformat,
+    pa.map_(pa.string(), pa.float64()): _figures,
+}

@@ -5,41 +5,49 @@ already, and an InfluxDB that is slow or away holds up nothing but itself. The p
 lake trigger later.
 """
 
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.tables import FEATURES, READINGS, Table
-from streaming.line_protocol import integer, line, number
+from streaming.line_protocol import Column, integer, lines, number
 
 MEASUREMENT = "sensor_metrics"
 _FILES_A_BATCH = "20"
+_READING = ("device_id", "metric", "sensor_id", "location", "value", "event_time")
 _STATISTICS = ("mean", "stddev", "min", "max", "range", "delta", "rate_of_change")
+_FEATURE = ("device_id", "metric", "window_kind", "window_end", "count", *_STATISTICS)
 
 
-def lines(spark: SparkSession, bucket: str) -> DataFrame:
-    """The two tables as one stream of lines: column `line`."""
-    readings = _stream(spark, bucket, READINGS).select(reading_line().alias("line"))
-    features = _stream(spark, bucket, FEATURES).select(feature_line().alias("line"))
-    return readings.unionAll(features)
+def rows(spark: SparkSession, bucket: str) -> DataFrame:
+    """The two tables as one stream; a reading has no `window_kind`."""
+    readings = _stream(spark, bucket, READINGS).select(*_READING)
+    return readings.unionByName(_stream(spark, bucket, FEATURES).select(*_FEATURE), allowMissingColumns=True)
 
 
-def reading_line() -> Column:
-    device, sensor = F.col("device_id"), F.col("sensor_id")
+def lines_of(batch: pa.Table) -> list[Column]:
+    """The lines of a batch of `rows`."""
+    is_reading = batch["window_kind"].is_null()
+    return [reading_lines(batch.filter(is_reading)), feature_lines(batch.filter(pc.invert(is_reading)))]
+
+
+def reading_lines(readings: pa.Table) -> Column:
+    device, sensor = readings["device_id"], readings["sensor_id"]
     tags = {
         "device_id": device,
-        "location": F.col("location"),
-        "metric": F.col("metric"),
-        "sensor_id": F.when(sensor != device, sensor),
-        "window": F.lit("raw"),
+        "location": readings["location"],
+        "metric": readings["metric"],
+        "sensor_id": pc.if_else(pc.equal(sensor, device), None, sensor),
+        "window": pa.repeat("raw", readings.num_rows),
     }
-    return line(MEASUREMENT, tags, {"value": number(F.col("value"))}, F.col("event_time"))
+    return lines(MEASUREMENT, tags, {"value": number(readings["value"])}, readings["event_time"])
 
 
-def feature_line() -> Column:
+def feature_lines(features: pa.Table) -> Column:
     """Features stand at the end of their window, when they became known."""
-    tags = {"device_id": F.col("device_id"), "metric": F.col("metric"), "window": F.col("window_kind")}
-    fields = {"count": integer(F.col("count"))} | {name: number(F.col(name)) for name in _STATISTICS}
-    return line(MEASUREMENT, tags, fields, F.col("window_end"))
+    tags = {"device_id": features["device_id"], "metric": features["metric"], "window": features["window_kind"]}
+    fields = {"count": integer(features["count"])} | {name: number(features[name]) for name in _STATISTICS}
+    return lines(MEASUREMENT, tags, fields, features["window_end"])
 
 
 def _stream(spark: SparkSession, bucket: str, table: Table) -> DataFrame:

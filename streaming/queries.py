@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
@@ -18,7 +19,7 @@ from sensorlake.settings import Settings
 from streaming import alerts, anomalies, checkpoints, metrics
 from streaming.lake import LakeWriter
 from streaming.sinks.delta import DeltaSink
-from streaming.sinks.influxdb import InfluxSink, anomaly_line
+from streaming.sinks.influxdb import InfluxSink, anomaly_lines
 from streaming.sinks.postgres import PostgresSink
 from streaming.topics import LARGEST_MESSAGE
 
@@ -81,9 +82,15 @@ def start_metrics(context: Context) -> StreamingQuery:
     _have_tables(context, READINGS, FEATURES)
     path = _checkpoint(context, "metrics", settings.lake_bucket, settings.influxdb_bucket)
     sink = InfluxSink(settings)
-    rows = metrics.lines(context.spark, settings.lake_bucket)
-    writer = rows.writeStream.foreachBatch(lambda batch, _: sink.write(batch))
-    return _start(context, "metrics", path, _every(writer, settings.metrics_trigger_seconds))
+
+    def write(batch: DataFrame, _: int) -> None:
+        for lines in metrics.lines_of(batch.toArrow()):
+            sink.write(lines)
+
+    rows = metrics.rows(context.spark, settings.lake_bucket)
+    return _start(
+        context, "metrics", path, _every(rows.writeStream.foreachBatch(write), settings.metrics_trigger_seconds)
+    )
 
 
 def start_postgres(context: Context) -> StreamingQuery:
@@ -93,24 +100,19 @@ def start_postgres(context: Context) -> StreamingQuery:
 
 def start_influxdb(context: Context) -> StreamingQuery:
     sink = InfluxSink(context.settings)
-
-    def write(rows: DataFrame, _: int) -> None:
-        sink.write(rows.select(anomaly_line().alias("line")))
-
-    return _sink(context, "influxdb", context.settings.influxdb_bucket, write)
+    return _sink(context, "influxdb", context.settings.influxdb_bucket, lambda rows, _: sink.write(anomaly_lines(rows)))
 
 
 def start_anomalies(context: Context) -> StreamingQuery:
     settings = context.settings
     _have_tables(context, ANOMALIES)
     path = _checkpoint(context, "anomalies", context.topics.anomaly, settings.lake_bucket)
-
     sink: DeltaSink | None = None
 
-    def write(rows: DataFrame, batch_id: int) -> None:
+    def write(rows: pa.Table, batch_id: int) -> None:
         nonlocal sink
         sink = sink or DeltaSink(Lake.of(settings), checkpoints.application_id(path))
-        sink.write(rows.toArrow(), batch_id)
+        sink.write(rows, batch_id)
 
     return _sink(context, "anomalies", settings.lake_bucket, write, settings.lake_trigger_seconds)
 
@@ -126,12 +128,17 @@ QUERIES: dict[str, Start] = {
 
 
 def _sink(
-    context: Context, name: str, target: str, write: Callable[[DataFrame, int], None], every: float | None = None
+    context: Context, name: str, target: str, write: Callable[[pa.Table, int], None], every: float | None = None
 ) -> StreamingQuery:
-    """One query from the anomaly topic to one sink, so that a slow sink holds up none but itself."""
+    """One query from the anomaly topic to one sink, so that a slow sink holds up none but itself.
+
+    Spark reads and counts; the few rows are parsed here, as planning the same in Spark costs more than all else.
+    """
     path = _checkpoint(context, name, context.topics.anomaly, target)
-    rows = _kafka(context, context.topics.anomaly, limit=context.settings.max_records_per_batch)
-    writer = rows.writeStream.foreachBatch(lambda batch, batch_id: write(anomalies.parse(batch), batch_id))
+    messages = _kafka(context, context.topics.anomaly, limit=context.settings.max_records_per_batch).select("value")
+    writer = messages.writeStream.foreachBatch(
+        lambda batch, batch_id: write(anomalies.parse(batch.toArrow()["value"]), batch_id)
+    )
     return _start(context, name, path, _every(writer, every or context.settings.sinks_trigger_seconds))
 
 

@@ -1,20 +1,17 @@
 """Lines to InfluxDB.
 
-1. write the batch in requests of _LINES lines      a crash in between: some points are there
+1. write the batch in requests of 5,000 lines       a crash in between: some points are there
 2. Spark commits the offsets                        a crash before: the batch is written again, and each point, having
                                                     the same measurement, tags and time, replaces itself
 """
 
-from collections.abc import Iterator
-
+import pyarrow as pa
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 from urllib3 import Retry
 
 from sensorlake.settings import Settings
-from streaming.line_protocol import line, number, text
+from streaming.line_protocol import Column, lines, number, text
 
 ANOMALIES = "sensor_anomalies"
 _LINES = 5000
@@ -22,7 +19,7 @@ _MILLISECONDS = 20_000
 
 
 class InfluxSink:
-    """Writes the column `line` of a batch."""
+    """Writes lines, in requests of 5,000."""
 
     def __init__(self, settings: Settings) -> None:
         self._bucket = settings.influxdb_bucket
@@ -35,25 +32,16 @@ class InfluxSink:
             retries=Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None),
         )
 
-    def write(self, lines: DataFrame) -> None:
+    def write(self, lines: Column) -> None:
         api = self._client.write_api(write_options=SYNCHRONOUS)
-        for block in _blocks(lines):
+        for start in range(0, len(lines), _LINES):
+            block = "\n".join(lines.slice(start, _LINES).to_pylist()).encode()
             api.write(bucket=self._bucket, record=block)
 
 
-def anomaly_line() -> Column:
-    """An anomaly as a line of `sensor_anomalies`."""
-    tags = {name: F.col(name) for name in ("detector", "device_id", "metric", "severity")}
-    fields = {
-        "value": number(F.col("value")),
-        "score": number(F.col("score")),
-        "threshold": number(F.col("threshold")),
-        "anomaly_id": text(F.col("anomaly_id")),
-    }
-    return line(ANOMALIES, tags, fields, F.col("event_time"))
-
-
-def _blocks(lines: DataFrame) -> Iterator[bytes]:
-    column = lines.select("line").toArrow()["line"]
-    for start in range(0, len(column), _LINES):
-        yield "\n".join(column.slice(start, _LINES).to_pylist()).encode()
+def anomaly_lines(anomalies: pa.Table) -> Column:
+    """Anomalies as lines of `sensor_anomalies`."""
+    tags = {name: anomalies[name] for name in ("detector", "device_id", "metric", "severity")}
+    fields = {name: number(anomalies[name]) for name in ("value", "score", "threshold")}
+    fields["anomaly_id"] = text(anomalies["anomaly_id"])
+    return lines(ANOMALIES, tags, fields, anomalies["event_time"])

@@ -9,13 +9,13 @@ One transaction a batch:
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 import pg8000.exceptions
+import pyarrow as pa
 from pg8000.native import Connection
-from pyspark.sql import DataFrame
 
 from contracts.avro import field_names
 from lakehouse.postgres import connect
@@ -32,19 +32,16 @@ class PostgresSink:
         self._settings = settings
         self._open: Connection | None = None
 
-    def write(self, anomalies: DataFrame) -> None:
-        # Arrow keeps the zone of timestamps; Spark's own rows give them in the zone of this machine, without saying so.
-        rows = anomalies.select(*COLUMNS).toArrow().to_pylist()
-        if rows:
-            self.store(rows)
-
-    def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert the anomalies, by column name, that are not there yet."""
+    def write(self, anomalies: pa.Table) -> None:
+        """Insert the anomalies that are not there yet."""
+        if anomalies.num_rows == 0:
+            return
+        lines = b"".join(map(_copy_line, anomalies.to_pylist()))
         connection = self._connection()
         try:
             connection.run("BEGIN")
             connection.run("CREATE TEMPORARY TABLE staging (LIKE stream.anomalies INCLUDING DEFAULTS) ON COMMIT DROP")
-            connection.run(f"COPY staging ({_LIST}) FROM STDIN", stream=io.BytesIO(b"".join(map(_copy_line, rows))))
+            connection.run(f"COPY staging ({_LIST}) FROM STDIN", stream=io.BytesIO(lines))
             connection.run(
                 f"INSERT INTO stream.anomalies ({_LIST}) SELECT {_LIST} FROM staging "  # noqa: S608 - names of our own
                 "ON CONFLICT (anomaly_id) DO NOTHING"
