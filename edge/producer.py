@@ -93,7 +93,7 @@ def connect(servers: str, topic: str) -> Outlet:
             "client.id": "sensorlake-edge",
             "enable.idempotence": True,
             "compression.type": "lz4",
-            "linger.ms": 2,
+            "linger.ms": 5,
             "batch.num.messages": 10_000,
             "message.max.bytes": MAX_MESSAGE_BYTES,
             "queue.buffering.max.messages": 200_000,

@@ -12,10 +12,15 @@ from pyspark.sql import SparkSession
 
 from sensorlake.settings import Settings
 
-# Java's second compiler keeps a processor busy for minutes, as Spark runs so many different pieces of code: without it
-# the slowest alerts under full load came in a tenth of the time (docs/performance.md).
-_JVM = os.environ.get("XJVM", "") + (
-    " -XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
+# Java's second compiler takes a processor for minutes, as Spark runs so many different pieces of code. It is left to
+# those that run most, ten times as often as Java would ask; without it, all would stay half as fast for ever
+# (docs/performance.md).
+_COMPILER = (
+    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 "
+    "-XX:Tier4BackEdgeThreshold=400000 -XX:-UseDynamicNumberOfCompilerThreads"
+)
+_JVM = (
+    f"{_COMPILER} -XX:+UseG1GC -XX:MaxGCPauseMillis=30 -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
     "-Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
 )
 

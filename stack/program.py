@@ -4,12 +4,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+# An alert passes through the broker and the stream, and waits for no store: the stores yield to both.
+STORE_NICENESS = 5
+
 
 @dataclass(frozen=True)
 class Program:
     """One supervised process. Neither `command` nor `environment` may hold a secret: both stand in the open.
 
     `started_after`: seconds a process must live to count as started; one that dies sooner waits longer at each restart.
+    `priority`: the order of starting; `niceness`: how far it yields to the others when processors are short.
     """
 
     name: str
@@ -20,3 +24,4 @@ class Program:
     stop_seconds: int = 20
     started_after: int = 1
     priority: int = 100
+    niceness: int = 0

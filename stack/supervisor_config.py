@@ -40,9 +40,10 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 def _section(layout: Layout, program: Program) -> str:
     # 30 tries, each pause a second longer than the last: about eight minutes, and then `status` says "failed".
     environment = ",".join(f'{name}="{_plain(value)}"' for name, value in program.environment.items())
+    command = ["nice", "-n", str(program.niceness), *program.command] if program.niceness else program.command
     return f"""
 [program:{program.name}]
-command={_plain(shlex.join(program.command))}
+command={_plain(shlex.join(command))}
 directory={_plain(program.directory)}
 environment={environment}
 priority={program.priority}

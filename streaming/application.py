@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 from lakehouse import registry
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
-from streaming import topics, validation
+from streaming import priorities, topics, validation
 from streaming.queries import QUERIES, Context
 from streaming.supervision import SupervisedQuery
 
@@ -50,6 +50,7 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         log.info("registry is up to date")
         spark = open_session(settings)
         log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
+        priorities.lower(spark.sparkContext._gateway.proc.pid)
         validation.register(spark)
         context = Context(spark, settings, made, topics.cluster_id(settings))
         queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]

@@ -15,6 +15,7 @@ memory is rebuilt from the readings *before* this batch's first offsets, and fro
 """
 
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 _NO_WATERMARK = -(2**62)
 # What a dead letter may hold to travel with the readings. A flood of larger ones would fill the memory of this process.
 _CARRIED_BYTES = 2048
+_TASKS = max(1, (os.cpu_count() or 1) // 2)
 _REMEMBERED = (*field_names(READINGS.record)[:6], "received_at", "source_partition", "source_offset")
 
 
@@ -69,7 +71,8 @@ class LakeWriter:
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         decoded = _decoded(batch, self.max_message_bytes)
-        arrived = _collected(decoded)
+        # A batch may take all the time until the next one, but not the processors that the alerts need.
+        arrived = _collected(decoded.coalesce(_TASKS))
         if not self.remembers and arrived.num_rows:
             self._remember_before(arrived, batch_id)
             self.remembers = True

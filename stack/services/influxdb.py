@@ -3,7 +3,7 @@
 from sensorlake.errors import StackError
 from stack import http_probe, servers
 from stack.layout import Stack
-from stack.program import Program
+from stack.program import STORE_NICENESS, Program
 from stack.service import make_private
 
 
@@ -26,7 +26,7 @@ class Influxdb:
         ]
         # Without this it would take up a config file of some other influxd from its own usual places.
         environment = {"INFLUXD_CONFIG_PATH": str(folder), "INFLUX_CONFIGS_PATH": str(folder / "configs")}
-        return Program(self.name, command, folder, environment)
+        return Program(self.name, command, folder, environment, niceness=STORE_NICENESS)
 
     def is_ready(self, stack: Stack) -> bool:
         code, answer = http_probe.request(f"{self.address(stack)}/health")

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 from sensorlake.errors import StackError
 from stack import env_file, http_probe, servers
 from stack.layout import Stack
-from stack.program import Program
+from stack.program import STORE_NICENESS, Program
 from stack.service import make_private
 
 
@@ -35,7 +35,7 @@ class Minio:
         environment = {"MINIO_CONFIG_ENV_FILE": str(secrets), "MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}
         command = [str(servers.find_minio()), "server", "--quiet", "--address", f"127.0.0.1:{stack.ports['minio']}"]
         command += ["--certs-dir", str(folder / "certs"), str(folder / "data")]
-        return Program(self.name, command, folder, environment)
+        return Program(self.name, command, folder, environment, niceness=STORE_NICENESS)
 
     def is_ready(self, stack: Stack) -> bool:
         return http_probe.status(f"{self.address(stack)}/minio/health/ready") == 200

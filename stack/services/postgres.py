@@ -10,7 +10,7 @@ import pg8000.native  # type: ignore[import-untyped]
 from sensorlake.errors import StackError
 from stack import privileges, servers
 from stack.layout import Stack
-from stack.program import Program
+from stack.program import STORE_NICENESS, Program
 from stack.scram import verifier
 from stack.service import make_private
 
@@ -34,7 +34,7 @@ class Postgres:
         # No Unix socket: its path may be too long, and TCP on 127.0.0.1 with a password serves every client.
         for option in ("listen_addresses=127.0.0.1", "unix_socket_directories=", "log_min_messages=warning"):
             command += ["-c", option]
-        return Program(self.name, command, folder, stop_signal="INT")
+        return Program(self.name, command, folder, stop_signal="INT", niceness=STORE_NICENESS)
 
     def is_ready(self, stack: Stack) -> bool:
         try:
