@@ -70,9 +70,9 @@ class LakeWriter:
         )
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
-        decoded = _decoded(batch, self.max_message_bytes)
+        decoded = decode(batch, self.max_message_bytes)
         # A batch may take all the time until the next one, but not the processors that the alerts need.
-        arrived = _collected(decoded.coalesce(_TASKS))
+        arrived = collect(decoded.coalesce(_TASKS))
         if not self.remembers and arrived.num_rows:
             self._remember_before(arrived, batch_id)
             self.remembers = True
@@ -171,7 +171,7 @@ class LakeWriter:
         return 0
 
 
-def _decoded(batch: DataFrame, max_message_bytes: int) -> DataFrame:
+def decode(batch: DataFrame, max_message_bytes: int) -> DataFrame:
     """Kafka rows -> one row a reading, or one a dead letter, with the columns of both; `carried` says which dead
     letters are small enough to be collected."""
     rows = validation.readings_and_dead_letters(validation.judge(batch, max_message_bytes))
@@ -179,7 +179,7 @@ def _decoded(batch: DataFrame, max_message_bytes: int) -> DataFrame:
     return rows.withColumns({"replay_count": validation.replay_count(), "carried": size <= _CARRIED_BYTES})
 
 
-def _collected(decoded: DataFrame) -> pa.Table:
+def collect(decoded: DataFrame) -> pa.Table:
     """The decoded rows in this process, each partition's in the order of their offsets. What only dead letters need is
     left out of the others; payload and key also of those that are too large."""
     rejected = F.col("dq_reason").isNotNull()
