@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,7 +22,7 @@ DEFAULT_DATA_DIR = Path(".sensorlake")
 class Settings(BaseSettings):
     """All settings; the environment variable of a field is its upper-case name after `SENSORLAKE_`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, dotenv_filtering="match_prefix", extra="forbid", frozen=True)
 
     data_dir: Path = DEFAULT_DATA_DIR
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
     queries: str = Field(default="all", pattern=r"^[a-z]+(,[a-z]+)*$")
     spark_cores: int = Field(default=4, ge=4, le=512)
     spark_driver_memory: str = Field(default="2g", pattern=r"^\d+[mg]$")
-    alerts_batch_seconds: int = Field(default=60, ge=5, le=60)
+    alerts_batch_seconds: int = Field(default=50, ge=5, le=60)
     lake_trigger_seconds: float = Field(default=10, gt=0, le=600)
     metrics_trigger_seconds: float = Field(default=5, gt=0, le=600)
     sinks_trigger_seconds: float = Field(default=2, gt=0, le=600)
@@ -77,7 +78,8 @@ def load(data_dir: Path | None = None) -> Settings:
     Raises:
         SettingsError: naming each variable that is wrong, the value's fault and never a secret's value.
     """
-    chosen = data_dir or Path(os.environ.get(PREFIX + "DATA_DIR", DEFAULT_DATA_DIR))
+    variable = PREFIX + "DATA_DIR"
+    chosen = data_dir or Path(os.environ.get(variable) or dotenv_values(".env").get(variable) or DEFAULT_DATA_DIR)
     files = [chosen / "addresses.env", chosen / "credentials.env", Path(".env")]
     try:
         settings = Settings(_env_file=files, _env_file_encoding="utf-8")

@@ -18,9 +18,11 @@ from filelock import FileLock, Timeout
 from pyspark.sql import SparkSession
 
 from lakehouse import registry
+from lakehouse.lake import Lake
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
 from streaming import priorities, topics, validation
+from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 from streaming.supervision import SupervisedQuery
 
@@ -52,8 +54,10 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
         priorities.lower(spark.sparkContext._gateway.proc.pid)
         validation.register(spark)
-        context = Context(spark, settings, made, topics.cluster_id(settings))
+        limits = LimitsFile(Lake.of(settings), settings.data_dir.absolute() / "run" / "limits.jsonl")
+        context = Context(spark, settings, made, topics.cluster_id(settings), limits)
         queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]
+        limits.follow(stop)
         try:
             _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json")
         finally:

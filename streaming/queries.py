@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
@@ -17,11 +18,16 @@ from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake.settings import Settings
 from streaming import alerts, anomalies, checkpoints, metrics
+from streaming import limits as limits_module
 from streaming.lake import LakeWriter
+from streaming.limits import LimitsFile
 from streaming.sinks.delta import DeltaSink
 from streaming.sinks.influxdb import InfluxSink, anomaly_lines
 from streaming.sinks.postgres import PostgresSink
+from streaming.supervision import concise
 from streaming.topics import LARGEST_MESSAGE
+
+log = structlog.get_logger(__name__)
 
 _SECOND_MICROS = 1_000_000
 
@@ -34,6 +40,7 @@ class Context:
     settings: Settings
     topics: Topics
     kafka_cluster: str
+    limits: LimitsFile
 
 
 Start = Callable[[Context], StreamingQuery]
@@ -41,8 +48,8 @@ Start = Callable[[Context], StreamingQuery]
 
 def start_alerts(context: Context) -> StreamingQuery:
     settings, topics = context.settings, context.topics
-    thresholds.ensure_first_version(context.spark, settings.lake_bucket, registry.alert_rules(settings))
-    limits = thresholds.live(context.spark, settings.lake_bucket)
+    _have_limits(context)
+    limits = limits_module.read(context.spark, context.limits.path)
     # The broker answers every 5 ms instead of at every message: two thirds fewer requests.
     raw = _kafka(context, topics.raw, {"kafka.fetch.min.bytes": "65536", "kafka.fetch.max.wait.ms": "5"})
     rows = alerts.outgoing(raw, limits, topics, settings.max_message_bytes)
@@ -160,6 +167,19 @@ def _kafka(context: Context, topic: str, options: Mapping[str, str]) -> DataFram
 
 def _at_most(settings: Settings) -> dict[str, str]:
     return {"maxOffsetsPerTrigger": str(settings.max_records_per_batch)}
+
+
+def _have_limits(context: Context) -> None:
+    """Limits to judge by, from the lake; while that cannot be reached, those of the last run."""
+    try:
+        thresholds.ensure_first_version(
+            context.spark, context.settings.lake_bucket, registry.alert_rules(context.settings)
+        )
+        context.limits.refresh()
+    except Exception as error:
+        if not context.limits.path.is_file():
+            raise
+        log.warning("the lake cannot be reached: alerts start with the limits of the last run", error=concise(error))
 
 
 def _have_tables(context: Context, *tables: Table) -> None:

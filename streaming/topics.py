@@ -2,6 +2,7 @@
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from contracts.topics import Topics
 from sensorlake.errors import StreamError
@@ -51,7 +52,14 @@ def cluster_id(settings: Settings) -> str:
 
 def _require_arrival_times(admin: AdminClient, topic: str) -> None:
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    config = admin.describe_configs([resource])[resource].result(timeout=_SECONDS)
+    # A broker takes a moment to know a topic that was just made.
+    known = Retrying(
+        retry=retry_if_exception_type(KafkaException),
+        stop=stop_after_delay(_SECONDS),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
+    config = known(lambda: admin.describe_configs([resource])[resource].result(timeout=_SECONDS))
     if config[_ARRIVAL].value != "LogAppendTime":
         raise StreamError(
             f"topic {topic} keeps the senders' times ({_ARRIVAL}={config[_ARRIVAL].value}), so that a device with a "

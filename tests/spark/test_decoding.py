@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts import identity
 from streaming import validation
-from tests.spark.helpers import RECEIVED, kafka, message, single
+from tests.spark.messages import RECEIVED, kafka, message, single
 
 LARGEST = 4096
 NOW = RECEIVED.isoformat()

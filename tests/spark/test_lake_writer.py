@@ -14,7 +14,7 @@ from lakehouse import appender, creation
 from lakehouse.lake import Lake
 from lakehouse.tables import DEAD_LETTERS, FEATURES, READINGS
 from streaming.lake import LakeWriter
-from tests.spark.helpers import RECEIVED, kafka, message, single
+from tests.spark.messages import RECEIVED, kafka, message, single
 
 SECOND = 1_000_000
 

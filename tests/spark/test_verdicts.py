@@ -12,7 +12,7 @@ from contracts.shapes import json_schema
 from contracts.topics import Topics
 from lakehouse.tables import THRESHOLDS
 from streaming import alerts, anomalies, verdict
-from tests.spark.helpers import RECEIVED, kafka, message, single
+from tests.spark.messages import RECEIVED, kafka, message, single
 
 TOPICS = Topics("t.")
 INFINITY = math.inf

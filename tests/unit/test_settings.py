@@ -134,3 +134,15 @@ def test_whatever_sounds_secret_is_typed_as_a_secret():
 def test_settings_do_not_change_after_they_were_read():
     with pytest.raises(ValueError, match="frozen"):
         settings.load().spark_cores = 16
+
+
+def test_the_data_folder_named_in_the_env_file_is_where_addresses_are_read(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "addresses.env").write_text(f"{PREFIX}POSTGRES_PORT=1005\n", encoding="utf-8")
+    (folder / ".env").write_text(f"{PREFIX}DATA_DIR=elsewhere\n", encoding="utf-8")
+    assert settings.load().postgres_port == 1005
+
+
+def test_lines_of_other_programs_in_the_env_file_are_theirs(folder: Path) -> None:
+    (folder / ".env").write_text(f"DAGSTER_HOME=/x\n{PREFIX}POSTGRES_PORT=1006\n", encoding="utf-8")
+    assert settings.load().postgres_port == 1006
