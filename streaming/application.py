@@ -21,7 +21,7 @@ from lakehouse import registry
 from lakehouse.lake import Lake
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
-from streaming import priorities, topics, validation
+from streaming import priorities, topics
 from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 from streaming.supervision import SupervisedQuery
@@ -37,7 +37,7 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
     """Run the queries `names` until SIGTERM or SIGINT.
 
     Args:
-        open_session: makes the Spark session, called once everything else is found in order.
+        open_session: makes the Spark session with the decoder, called once everything else is found in order.
 
     Raises:
         StreamError: an unknown query, a second application on these checkpoints, or a server that cannot be reached.
@@ -53,7 +53,6 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         spark = open_session(settings)
         log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
         priorities.lower(spark.sparkContext._gateway.proc.pid)
-        validation.register(spark)
         limits = LimitsFile(Lake.of(settings), settings.data_dir.absolute() / "run" / "limits.jsonl")
         context = Context(spark, settings, made, topics.cluster_id(settings), limits)
         queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]

@@ -20,7 +20,8 @@ def ensure(settings: Settings) -> Topics:
     """Have all topics of this deployment, with arrival times by the broker.
 
     Raises:
-        StreamError: the broker cannot be reached, or the raw topic keeps the senders' times.
+        StreamError: the broker cannot be reached, the raw topic keeps the senders' times, or it has too many partitions
+        for Spark's task slots.
     """
     topics = Topics(settings.topic_prefix)
     admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers, "log_level": 0})
@@ -31,6 +32,8 @@ def ensure(settings: Settings) -> Topics:
             f"Kafka does not answer at {settings.kafka_bootstrap_servers} ({error.args[0].str()}): start it with "
             f"`sensorlake up`, or set SENSORLAKE_KAFKA_BOOTSTRAP_SERVERS"
         ) from None
+    partitions = len(known[topics.raw].partitions) if topics.raw in known else settings.kafka_partitions
+    require_slots(topics.raw, partitions, settings.spark_cores)
     config = {_ARRIVAL: "LogAppendTime", "max.message.bytes": str(LARGEST_MESSAGE)}
     missing = [
         NewTopic(name, num_partitions=settings.kafka_partitions, replication_factor=1, config=config)
@@ -42,6 +45,18 @@ def ensure(settings: Settings) -> Topics:
             made.result()
     _require_arrival_times(admin, topics.raw)
     return topics
+
+
+def require_slots(topic: str, partitions: int, slots: int) -> None:
+    """
+    Raises:
+        StreamError: the alerts query, which holds a slot for each partition, would leave fewer than two to the others.
+    """
+    if slots < partitions + 2:
+        raise StreamError(
+            f"topic {topic} has {partitions} partitions, each of which holds a task slot of Spark, and the other "
+            f"queries need two: set SENSORLAKE_SPARK_CORES to {partitions + 2} or more (it is {slots})"
+        )
 
 
 def cluster_id(settings: Settings) -> str:

@@ -78,15 +78,10 @@ def sharing(
 ) -> None:
     """Processor time of decoding a batch once for lake, features and metrics, against once for each."""
     from benchmarks import sharing as benchmark  # noqa: PLC0415  heavy modules are imported by the command that needs them
-    from lakehouse import session  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
-    from stack import cache, jars, java  # noqa: PLC0415
-    from streaming import validation  # noqa: PLC0415
-    from streaming.decoder import jar as decoder_jar  # noqa: PLC0415
+    from sensorlake.commands.spark import open_session  # noqa: PLC0415
 
-    decoder = decoder_jar.ensure(cache.cache_dir() / "jars", java.java_command())
-    spark = session.build(settings.load(), [*jars.spark_classpath(), decoder], java.java_home(), cores=2)
-    validation.register(spark)
+    spark = open_session(settings.load(), cores=2)
     for cost in benchmark.measure(spark, messages, seed, time.time_ns() // 1000):
         typer.echo(f"{cost.micros:7.2f} us a message  {cost.name}")
     spark.stop()

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from sensorlake import settings as settings_module
-from sensorlake.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -23,17 +22,9 @@ def stream(
     ] = None,
 ) -> None:
     """Run the Spark application: alerts, lake, metrics and the sinks, until Ctrl-C or SIGTERM."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415  Spark takes seconds to import
-
-    from lakehouse import session  # noqa: PLC0415
-    from stack import cache, jars, java  # noqa: PLC0415
+    from sensorlake.commands.spark import open_session  # noqa: PLC0415  Spark takes seconds to import
     from streaming import application  # noqa: PLC0415
-    from streaming.decoder import jar as decoder_jar  # noqa: PLC0415
     from streaming.queries import QUERIES  # noqa: PLC0415
-
-    def open_session(settings: Settings) -> SparkSession:
-        decoder = decoder_jar.ensure(cache.cache_dir() / "jars", java.java_command())
-        return session.build(settings, [*jars.spark_classpath(), decoder], java.java_home())
 
     settings = settings_module.load()
     wanted = queries or settings.queries

@@ -18,23 +18,13 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     """Two cores, the product's settings and jars, the decoder registered; tables lie in local folders."""
-    from lakehouse import session  # noqa: PLC0415 - only these tests pay for Spark
-    from stack import cache, jars, java  # noqa: PLC0415
-    from streaming import validation  # noqa: PLC0415
-    from streaming.decoder import jar  # noqa: PLC0415
+    from sensorlake.commands.spark import open_session  # noqa: PLC0415 - only these tests pay for Spark
 
     with pytest.MonkeyPatch.context() as patch:
         for variable in [name for name in os.environ if name.startswith(PREFIX)]:
             patch.delenv(variable)
         own = settings_module.load(tmp_path_factory.mktemp("spark"))
-        decoder = jar.ensure(cache.cache_dir() / "jars", java.java_command())
-        made = session.build(
-            own.model_copy(update={"spark_driver_memory": "1g"}),
-            [*jars.spark_classpath(), decoder],
-            java.java_home(),
-            cores=2,
-        )
-        validation.register(made)
+        made = open_session(own.model_copy(update={"spark_driver_memory": "1g"}), cores=2)
         try:
             yield made
         finally:
