@@ -16,7 +16,8 @@ _LOGICAL = {"timestamp-micros": pa.timestamp("us", "UTC"), "date": pa.date32()}
 
 
 def arrow_schema(record: str) -> pa.Schema:
-    """The columns of `record`, all nullable.
+    """The columns of `record`, all nullable: Delta's readers and writers check NOT NULL row by row, at a cost. The
+    expectations hold the tables to their records instead.
 
     >>> arrow_schema("anomaly").field("features").type
     MapType(map<string, double>)

@@ -1,35 +1,50 @@
 """Makes the tables that are missing and refuses those whose columns are not what their specification says."""
 
-from delta import DeltaTable
-from pyspark.sql import SparkSession
-from pyspark.sql.types import StructType
+import json
 
+from deltalake import DeltaTable, Schema
+
+from lakehouse.columns import arrow_schema
+from lakehouse.lake import Lake
 from lakehouse.tables import Table
 from sensorlake.errors import LakeError
 
 
-def ensure(spark: SparkSession, table: Table, bucket: str) -> None:
-    """Have `table` in the bucket with exactly its columns.
+def ensure(lake: Lake, table: Table) -> DeltaTable:
+    """Have `table` in the lake with exactly its columns.
 
     Raises:
         LakeError: a table of other columns is there; the message names them.
     """
-    path = table.path(bucket)
-    wanted = StructType.fromDDL(table.ddl)
-    if DeltaTable.isDeltaTable(spark, path):
-        _refuse_other_columns(table, wanted, spark.read.format("delta").load(path).schema)
-        return
-    builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.description).addColumns(wanted)
-    if table.partition:
-        builder = builder.partitionedBy(table.partition)
-    for name, value in table.properties.items():
-        builder = builder.property(name, value)
-    builder.execute()
+    uri, options, wanted = lake.uri(table), dict(lake.options), Schema.from_arrow(arrow_schema(table.record))
+    if DeltaTable.is_deltatable(uri, options):
+        found = lake.open(table)
+        _refuse_other_columns(table, _types(wanted), _types(found.schema()))
+        return found
+    return DeltaTable.create(
+        uri,
+        wanted,
+        mode="ignore",
+        partition_by=table.partition,
+        description=table.description,
+        configuration=table.properties,
+        storage_options=options,
+    )
 
 
-def _refuse_other_columns(table: Table, wanted: StructType, found: StructType) -> None:
-    ours = {field.name: field.dataType.simpleString() for field in wanted}
-    theirs = {field.name: field.dataType.simpleString() for field in found}
+def _types(schema: Schema) -> dict[str, str]:
+    """Column name -> type, as Delta writes it."""
+    fields = json.loads(schema.to_json())["fields"]
+    return {field["name"]: _type(field["type"]) for field in fields}
+
+
+def _type(kind: object) -> str:
+    if isinstance(kind, dict):
+        return f"map<{_type(kind['keyType'])}, {_type(kind['valueType'])}>" if kind["type"] == "map" else kind["type"]
+    return str(kind)
+
+
+def _refuse_other_columns(table: Table, ours: dict[str, str], theirs: dict[str, str]) -> None:
     if ours == theirs:
         return
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))

@@ -30,6 +30,9 @@ class Lake:
             },
         )
 
+    def uri(self, table: Table) -> str:
+        return table.path(self.root).replace("s3a://", "s3://")
+
     def open(self, table: Table) -> DeltaTable:
         """The table as it is now. Only its owner may write to it (docs/decisions/one-writer-per-table.md)."""
-        return DeltaTable(table.path(self.root).replace("s3a://", "s3://"), storage_options=dict(self.options))
+        return DeltaTable(self.uri(table), storage_options=dict(self.options))

@@ -7,8 +7,6 @@ without a word (docs/decisions/one-writer-per-table.md); `owner` says who it is.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.shapes import spark_ddl
-
 
 class Owner(StrEnum):
     STREAM = "stream"
@@ -35,12 +33,6 @@ class Table:
             return fixed
         skipping = {"delta.dataSkippingStatsColumns": ",".join(self.statistics), "delta.checkpointInterval": "50"}
         return fixed | skipping
-
-    @property
-    def ddl(self) -> str:
-        """The columns, all nullable: Delta would check NOT NULL row by row, at a third of the cost of a write. The
-        expectations hold the tables to their records instead."""
-        return spark_ddl(self.record).replace(" NOT NULL", "")
 
     def path(self, bucket: str) -> str:
         """Where the table lies in a bucket, or in a folder if that is what `bucket` is (no bucket's name has a

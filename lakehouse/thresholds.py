@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
+import pyarrow as pa  # type: ignore[import-untyped]
+from deltalake import write_deltalake
 
 from lakehouse import creation
+from lakehouse.columns import arrow_schema
+from lakehouse.lake import Lake
 from lakehouse.tables import THRESHOLDS
 from sensorlake.errors import LakeError
 
@@ -18,14 +20,14 @@ ANY_DEVICE = "*"
 FIRST_VERSION = 1
 
 
-def ensure_first_version(spark: SparkSession, bucket: str, rules: "Sequence[AlertRule]") -> None:
+def ensure_first_version(lake: Lake, rules: "Sequence[AlertRule]") -> None:
     """Publish version 1 from the physical limits of `rules`, unless a version is live already.
 
     Raises:
         LakeError: there is no rule, so that no reading could ever be judged.
     """
-    creation.ensure(spark, THRESHOLDS, bucket)
-    if not live(spark, bucket).isEmpty():
+    table = creation.ensure(lake, THRESHOLDS)
+    if table.file_uris():
         return
     if not rules:
         raise LakeError(
@@ -33,25 +35,17 @@ def ensure_first_version(spark: SparkSession, bucket: str, rules: "Sequence[Aler
         )
     now = datetime.now(UTC)
     rows = [
-        (
-            rule.device_id or ANY_DEVICE,
-            rule.metric,
-            rule.lower,
-            rule.upper,
-            None,
-            None,
-            rule.z_limit,
-            rule.unit,
-            FIRST_VERSION,
-            now,
-            "registry.alert_rules",
-        )
+        {
+            "device_id": rule.device_id or ANY_DEVICE,
+            "metric": rule.metric,
+            "lower": rule.lower,
+            "upper": rule.upper,
+            "z_limit": rule.z_limit,
+            "unit": rule.unit,
+            "version": FIRST_VERSION,
+            "published_at": now,
+            "published_by": "registry.alert_rules",
+        }
         for rule in rules
     ]
-    version = spark.createDataFrame(rows, StructType.fromDDL(THRESHOLDS.ddl))
-    version.coalesce(1).write.format("delta").mode("overwrite").save(THRESHOLDS.path(bucket))
-
-
-def live(spark: SparkSession, bucket: str) -> DataFrame:
-    """The rows of the live version."""
-    return spark.read.format("delta").load(THRESHOLDS.path(bucket))
+    write_deltalake(table, pa.Table.from_pylist(rows, schema=arrow_schema(THRESHOLDS.record)), mode="overwrite")

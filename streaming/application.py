@@ -56,10 +56,10 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         limits = LimitsFile(Lake.of(settings), settings.data_dir.absolute() / "run" / "limits.jsonl")
         context = Context(spark, settings, made, topics.cluster_id(settings), limits)
         queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]
-        limits.follow(stop)
         try:
             _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json")
         finally:
+            limits.close()
             _drain(queries)
             spark.stop()
     finally:

@@ -36,6 +36,8 @@ class LimitsFile:
         self._lake = lake
         self._table: DeltaTable | None = None
         self._taken: int | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
 
     def refresh(self) -> None:
         """Take the live version over, if it is another than the one taken last.
@@ -62,15 +64,19 @@ class LimitsFile:
         self._taken = version
         log.info("limits taken over", table_version=version, version=rows[0]["version"], rows=len(rows))
 
-    def follow(self, stop: threading.Event) -> threading.Thread:
-        """Refresh every 5 s until `stop`, in a thread of its own: a storage that hangs holds up nothing else."""
-        thread = threading.Thread(target=self._follow, args=(stop,), name="limits", daemon=True)
-        thread.start()
-        return thread
+    def follow(self) -> None:
+        """Refresh every 5 s from now on, in a thread of its own: a storage that hangs holds up nothing else."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._follow, name="limits", daemon=True)
+            self._thread.start()
 
-    def _follow(self, stop: threading.Event) -> None:
+    def close(self) -> None:
+        """Follow no longer."""
+        self._closed.set()
+
+    def _follow(self) -> None:
         told = None
-        while not stop.wait(LOOK_SECONDS):
+        while not self._closed.wait(LOOK_SECONDS):
             try:
                 self.refresh()
                 told = None

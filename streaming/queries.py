@@ -172,19 +172,18 @@ def _at_most(settings: Settings) -> dict[str, str]:
 def _have_limits(context: Context) -> None:
     """Limits to judge by, from the lake; while that cannot be reached, those of the last run."""
     try:
-        thresholds.ensure_first_version(
-            context.spark, context.settings.lake_bucket, registry.alert_rules(context.settings)
-        )
+        thresholds.ensure_first_version(Lake.of(context.settings), registry.alert_rules(context.settings))
         context.limits.refresh()
     except Exception as error:
         if not context.limits.path.is_file():
             raise
         log.warning("the lake cannot be reached: alerts start with the limits of the last run", error=concise(error))
+    context.limits.follow()
 
 
 def _have_tables(context: Context, *tables: Table) -> None:
     for table in tables:
-        creation.ensure(context.spark, table, context.settings.lake_bucket)
+        creation.ensure(Lake.of(context.settings), table)
 
 
 def _every(writer: DataStreamWriter, seconds: float) -> DataStreamWriter:

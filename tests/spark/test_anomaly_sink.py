@@ -40,7 +40,7 @@ def batch(*names, day=3):
 
 @pytest.fixture
 def lake(spark, tmp_path):
-    creation.ensure(spark, ANOMALIES, str(tmp_path))
+    creation.ensure(Lake(str(tmp_path)), ANOMALIES)
     return str(tmp_path)
 
 

@@ -21,7 +21,7 @@ SECOND = 1_000_000
 
 def writer(spark, lake, application="checkpoint-1", **changes):
     for table in (READINGS, DEAD_LETTERS, FEATURES):
-        creation.ensure(spark, table, lake)
+        creation.ensure(Lake(lake), table)
     fields = {"max_message_bytes": 4096, "lateness_micros": 30 * SECOND, "remember_micros": 300 * SECOND}
     return LakeWriter(Lake(lake), application, **(fields | changes))
 

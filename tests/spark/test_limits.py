@@ -1,7 +1,7 @@
 """The alerts lane takes over each published version of the limits, and keeps the last good one whatever comes next."""
 
 import shutil
-import threading
+import time
 
 import pytest
 from pyspark.sql import functions as F
@@ -18,7 +18,7 @@ from streaming.limits import LimitsFile
 @pytest.fixture
 def lake(spark, tmp_path):
     rule = AlertRule("t", None, -20.0, 85.0, None, "critical", "K", "", "")
-    thresholds.ensure_first_version(spark, str(tmp_path), [rule])
+    thresholds.ensure_first_version(Lake(str(tmp_path)), [rule])
     return str(tmp_path)
 
 
@@ -27,6 +27,10 @@ def file(lake, tmp_path):
     file = LimitsFile(Lake(lake), tmp_path / "run" / "limits.jsonl")
     file.refresh()
     return file
+
+
+def live(spark, lake):
+    return spark.read.format("delta").load(THRESHOLDS.path(lake))
 
 
 def publish(spark, lake, rows):
@@ -38,7 +42,7 @@ def test_a_version_published_later_shows_in_a_frame_made_before(spark, lake, fil
     assert [(row.device_id, row.metric, row.lower, row.upper, row.mean) for row in frame.collect()] == [
         ("*", "t", -20.0, 85.0, None)
     ]
-    own = thresholds.live(spark, lake).withColumns({"upper": F.lit(50.5), "version": F.lit(2).cast("bigint")})
+    own = live(spark, lake).withColumns({"upper": F.lit(50.5), "version": F.lit(2).cast("bigint")})
     publish(spark, lake, own.union(own.withColumn("device_id", F.lit('it\'s a "pump" \\ 泵'))))
     assert [row.version for row in frame.collect()] == [1]
     file.refresh()
@@ -48,7 +52,7 @@ def test_a_version_published_later_shows_in_a_frame_made_before(spark, lake, fil
 
 def test_a_version_without_rows_or_a_lake_that_is_gone_leaves_the_last_good_one(spark, lake, file):
     before = file.path.read_bytes()
-    publish(spark, lake, thresholds.live(spark, lake).where("false"))
+    publish(spark, lake, live(spark, lake).where("false"))
     with pytest.raises(LakeError, match="no rows"):
         file.refresh()
     shutil.rmtree(THRESHOLDS.path(lake))
@@ -59,17 +63,11 @@ def test_a_version_without_rows_or_a_lake_that_is_gone_leaves_the_last_good_one(
 
 def test_the_file_follows_by_itself(spark, lake, file, monkeypatch):
     monkeypatch.setattr(limits, "LOOK_SECONDS", 0.05)
-    stop = threading.Event()
-    thread = file.follow(stop)
+    file.follow()
     try:
-        publish(spark, lake, thresholds.live(spark, lake).withColumn("version", F.lit(2).cast("bigint")))
-        deadline = threading.Event()
-        for _ in range(200):
-            if b'"version":2' in file.path.read_bytes():
-                break
-            deadline.wait(0.05)
-        assert b'"version":2' in file.path.read_bytes()
+        publish(spark, lake, live(spark, lake).withColumn("version", F.lit(2).cast("bigint")))
+        deadline = time.monotonic() + 10
+        while b'"version":2' not in file.path.read_bytes():
+            assert time.monotonic() < deadline
     finally:
-        stop.set()
-        thread.join(5)
-    assert not thread.is_alive()
+        file.close()

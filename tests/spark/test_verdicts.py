@@ -8,9 +8,8 @@ import pytest
 from pyspark.sql.types import StructType
 
 from contracts import identity
-from contracts.shapes import json_schema
+from contracts.shapes import json_schema, spark_ddl
 from contracts.topics import Topics
-from lakehouse.tables import THRESHOLDS
 from streaming import alerts, anomalies, verdict
 from tests.spark.messages import RECEIVED, kafka, message, single
 
@@ -66,7 +65,7 @@ CASES = {
 def limits(spark, rows=LIMITS):
     now = datetime(2026, 11, 1, tzinfo=UTC)
     full = [(*row, None, 7, now, "test") for row in rows]
-    return spark.createDataFrame(full, StructType.fromDDL(THRESHOLDS.ddl))
+    return spark.createDataFrame(full, StructType.fromDDL(spark_ddl("threshold").replace(" NOT NULL", "")))
 
 
 @pytest.fixture(scope="module")
