@@ -24,7 +24,7 @@ from sensorlake.settings import Settings
 from streaming import priorities, topics
 from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
-from streaming.supervision import SupervisedQuery
+from streaming.supervision import SupervisedQuery, concise
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +60,8 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
             _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json")
         finally:
             limits.close()
+            # The alerts query ends by interrupting its tasks, for which Spark would print pages.
+            spark.sparkContext.setLogLevel("OFF")
             _drain(queries)
             spark.stop()
     finally:
@@ -102,7 +104,8 @@ def _drain(queries: Sequence[SupervisedQuery]) -> None:
             if query.name == "alerts" or not query.status["isTriggerActive"] or time.monotonic() > deadline:
                 query.stop()
                 running.remove(query)
-                log.info("query stopped", query=query.name)
+                error = None if query.name == "alerts" else query.exception()
+                log.info("query stopped", query=query.name, **({"error": concise(error)} if error else {}))
         time.sleep(0.05)
 
 
