@@ -68,6 +68,8 @@ def _spark_type(kind: Any) -> str:
         return _SPARK_LOGICAL[kind["logicalType"]]
     if isinstance(kind, dict) and kind["type"] == "map":
         return f"MAP<STRING, {_spark_type(kind['values'])}>"
+    if isinstance(kind, dict) and kind["type"] == "array":
+        return f"ARRAY<{_spark_type(kind['items'])}>"
     raise ContractError(f"no Spark type for Avro type {kind!r}")
 
 
@@ -78,4 +80,6 @@ def _json_type(kind: Any) -> dict[str, Any]:
         return {"type": "string", "format": _JSON_LOGICAL[kind["logicalType"]]}
     if isinstance(kind, dict) and kind["type"] == "map":
         return {"type": "object", "additionalProperties": _json_type(kind["values"])}
+    if isinstance(kind, dict) and kind["type"] == "array":
+        return {"type": "array", "items": _json_type(kind["items"])}
     raise ContractError(f"no JSON type for Avro type {kind!r}")

@@ -32,5 +32,7 @@ def _arrow_type(kind: object) -> pa.DataType:
     if isinstance(kind, dict):
         if kind["type"] == "map":
             return pa.map_(pa.string(), _arrow_type(kind["values"]))
+        if kind["type"] == "array":
+            return pa.list_(_arrow_type(kind["items"]))
         return _LOGICAL[kind["logicalType"]]
     return _PLAIN[str(kind)]

@@ -11,15 +11,22 @@ from sensorlake.errors import LakeError
 
 
 def ensure(lake: Lake, table: Table) -> DeltaTable:
-    """Have `table` in the lake with exactly its columns.
+    """Have `table` in the lake with exactly its columns; only its owner may call this, as it may write.
+
+    A table of an older version gets the columns that it lacks.
 
     Raises:
-        LakeError: a table of other columns is there; the message names them.
+        LakeError: a table with columns that this version does not know is there; the message names them.
     """
     uri, options, wanted = lake.uri(table), dict(lake.options), Schema.from_arrow(arrow_schema(table.record))
     if DeltaTable.is_deltatable(uri, options):
         found = lake.open(table)
-        _refuse_other_columns(table, _types(wanted), _types(found.schema()))
+        ours, theirs = _types(wanted), _types(found.schema())
+        if newer := [field for field in wanted.fields if field.name not in theirs]:
+            # Every column may be null, so rows of an older version of sensorlake stay as they are.
+            found.alter.add_columns(newer)
+            theirs = _types(found.schema())
+        _refuse_other_columns(table, ours, theirs)
         return found
     return DeltaTable.create(
         uri,
@@ -39,9 +46,11 @@ def _types(schema: Schema) -> dict[str, str]:
 
 
 def _type(kind: object) -> str:
-    if isinstance(kind, dict):
-        return f"map<{_type(kind['keyType'])}, {_type(kind['valueType'])}>" if kind["type"] == "map" else kind["type"]
-    return str(kind)
+    if not isinstance(kind, dict):
+        return str(kind)
+    if kind["type"] == "map":
+        return f"map<{_type(kind['keyType'])}, {_type(kind['valueType'])}>"
+    return f"array<{_type(kind['elementType'])}>" if kind["type"] == "array" else str(kind["type"])
 
 
 def _refuse_other_columns(table: Table, ours: dict[str, str], theirs: dict[str, str]) -> None:

@@ -5,8 +5,9 @@ Why each setting: docs/decisions/versions-and-jars.md.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from pyspark.sql import SparkSession
 
@@ -66,13 +67,29 @@ _CONFIG = {
 }
 
 
-def build(settings: Settings, classpath: Sequence[Path], java_home: Path, *, cores: int | None = None) -> SparkSession:
+# For work that ends: large sorts and joins, planned anew as they run, and nothing that lasts long enough to be compiled.
+BOUNDED = {
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.shuffle.partitions": "8",
+    "spark.sql.inMemoryColumnarStorage.compressed": "true",
+    "spark.ui.enabled": "false",
+}
+
+
+def build(
+    settings: Settings,
+    classpath: Sequence[Path],
+    java_home: Path,
+    *,
+    cores: int | None = None,
+    options: Mapping[str, str] = MappingProxyType({}),
+) -> SparkSession:
     """Start a local Spark session.
 
     Args:
         classpath: the jars beyond pyspark's own (`stack.jars.spark_classpath()`). java_home: a Java 17 or 21
         (`stack.java.java_home()`). cores: task slots; `settings.spark_cores` unless given. Slots, not processors:
-        real-time mode holds one a partition.
+        real-time mode holds one a partition. options: settings of Spark beyond and above those of this module.
     """
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"  # the web page of Spark has no setting for its address
@@ -86,7 +103,7 @@ def build(settings: Settings, classpath: Sequence[Path], java_home: Path, *, cor
         .config("spark.sql.warehouse.dir", str(settings.data_dir.absolute() / "spark-warehouse"))
         .config("spark.local.dir", str(settings.data_dir.absolute() / "spark-local"))
     )
-    for name, value in _CONFIG.items():
+    for name, value in {**_CONFIG, **options}.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")

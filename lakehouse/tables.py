@@ -24,11 +24,16 @@ class Table:
     partition: str | None = None
     statistics: tuple[str, ...] = ()
     """The columns that readers filter by: their least and greatest values stand in the log, a file at a time."""
+    history_days: int | None = None
+    """How long earlier versions stay readable, where that is longer than Delta's own week of files and month of log."""
 
     @property
     def properties(self) -> dict[str, str]:
         # Deletion vectors stay off for readers that do not know them.
         fixed = {"delta.enableDeletionVectors": "false"}
+        if self.history_days:
+            kept = f"interval {self.history_days} days"
+            fixed |= {"delta.logRetentionDuration": kept, "delta.deletedFileRetentionDuration": kept}
         if not self.statistics:
             return fixed
         skipping = {"delta.dataSkippingStatsColumns": ",".join(self.statistics), "delta.checkpointInterval": "50"}
@@ -73,6 +78,32 @@ ANOMALIES = Table(
     "event_date",
     ("device_id", "metric", "event_time", "detector"),
 )
-THRESHOLDS = Table("thresholds", "threshold", Owner.DAGSTER, "The live limits, one version at a time.")
+ENRICHED_READINGS = Table(
+    "enriched_readings",
+    "enriched_reading",
+    Owner.DAGSTER,
+    "Every reading once by id, with what the registry knows of its device.",
+    "event_date",
+    ("device_id", "metric", "event_time"),
+)
+TRENDS = Table(
+    "trends",
+    "trend",
+    Owner.DAGSTER,
+    "Figures of each device and metric by hour, day, week and month.",
+    "event_date",
+    ("period", "period_start", "device_id", "metric"),
+)
+BASELINES = Table("baselines", "baseline", Owner.DAGSTER, "What is usual for each device and metric.")
+THRESHOLD_CANDIDATES = Table(
+    "threshold_candidates", "threshold_candidate", Owner.DAGSTER, "The limits that the next version may bring."
+)
+THRESHOLDS = Table(
+    "thresholds", "threshold", Owner.DAGSTER, "The live limits, one version at a time.", history_days=365
+)
+QUALITY = Table("quality", "quality_result", Owner.DAGSTER, "What the checks of each day found.", "day")
 
-TABLES = (READINGS, DEAD_LETTERS, FEATURES, ANOMALIES, THRESHOLDS)
+TABLES = (
+    *(READINGS, DEAD_LETTERS, FEATURES, ANOMALIES),
+    *(ENRICHED_READINGS, TRENDS, BASELINES, THRESHOLD_CANDIDATES, THRESHOLDS, QUALITY),
+)

@@ -6,6 +6,7 @@ holds the two together.
 """
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +59,21 @@ class Settings(BaseSettings):
     remember_seconds: int = Field(default=300, ge=0, le=86_400)
     max_message_bytes: int = Field(default=1_048_576, ge=1024, le=8_388_608)
     max_records_per_batch: int = Field(default=500_000, ge=1000)
+
+    first_day: date = date(2026, 11, 1)
+    baseline_days: int = Field(default=7, ge=1, le=90)
+    baseline_min_readings: int = Field(default=30, ge=2, le=1_000_000)
+    shift_minutes: float = Field(default=360, gt=0, le=100_000)
+    refresh_minutes: float = Field(default=1440, gt=0, le=100_000)
+    retry_minutes: float = Field(default=15, gt=0, le=100_000)
+    drift_minutes: float = Field(default=120, gt=0, le=100_000)
+    drift_limit: float = Field(default=0.25, gt=0, le=10)
+    alarm_rate_limit: float = Field(default=0.01, gt=0, le=1)
+    rollback_hold_minutes: float = Field(default=1440, ge=0, le=100_000)
+    raw_retention_days: int = Field(default=30, ge=1, le=36_500)
+    feature_retention_days: int = Field(default=365, ge=1, le=36_500)
+    anomaly_retention_days: int = Field(default=365, ge=1, le=36_500)
+    dagster_port: int = Field(default=3000, ge=1, le=65535)
 
     @property
     def checkpoint_dir(self) -> Path:

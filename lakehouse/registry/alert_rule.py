@@ -41,4 +41,4 @@ def alert_rules(settings: Settings) -> list[AlertRule]:
                 "from registry.alert_rules order by metric, device_id nulls first"
             )
         )
-        return [AlertRule(*row) for row in found]
+        return [AlertRule(**row) for row in found.mappings()]

@@ -20,7 +20,17 @@ FIELDS = {
     "device_event": "event_id device_id event_type event_time detail",
     "feature": "window_kind window_start window_end device_id metric count mean stddev min max range delta "
     "rate_of_change event_date",
-    "threshold": "device_id metric lower upper mean stddev z_limit unit version published_at published_by",
+    "threshold": "device_id metric lower upper mean stddev z_limit unit version published_at published_by source note",
+    "enriched_reading": "reading_id device_id sensor_id metric event_time value unit location model registered "
+    "interval_seconds firmware in_maintenance maintenance_kind event_type anomalies delay_seconds received_at "
+    "event_date",
+    "trend": "period period_start device_id metric unit count mean stddev min p05 p25 p50 p75 p95 max anomalies "
+    "anomaly_rate gaps gap_seconds previous_mean change event_date",
+    "baseline": "device_id metric since until windows readings centre spread mean stddev within between min max "
+    "deciles low high hours steepest flat interval_seconds shifted_at computed_at",
+    "threshold_candidate": "device_id metric lower upper mean stddev z_limit unit source note live_mean live_stddev "
+    "change expected_alarms expected_readings computed_at",
+    "quality_result": "day table check severity passed examined offenders observed detail checked_at",
 }
 SCHEMAS = sorted(file.stem for file in avro.FOLDER.glob("*.avsc"))
 AS_JSON = [name for name in SCHEMAS if name != "dead_letter"]

@@ -40,7 +40,8 @@ RULES = {
     "expectations": Rule({"contracts"} | ROOM, never=DAGSTER),
     # Two planes that meet in tables and topics: the stream runs without Dagster, and Dagster never starts the stream.
     "streaming": Rule({"contracts", "detection", "lakehouse"} | ROOM, never=DAGSTER),
-    "orchestration": Rule({"contracts", "detection", "expectations", "lakehouse"} | ROOM),
+    # Its bounded Spark work runs on the same pinned jars and Java as the stream.
+    "orchestration": Rule({"contracts", "detection", "expectations", "lakehouse", "stack.jars", "stack.java"} | ROOM),
     # Starts servers as programs; it need not know what runs on them.
     "stack": Rule({"contracts"} | ROOM, never=SPARK | DAGSTER),
     # The foundation of every room...
@@ -122,6 +123,7 @@ def test_a_package_imports_only_what_it_may(package):
         ("streaming", "from . import decode"),
         ("streaming", "from sensorlake.commands import stream"),
         ("orchestration", "from streaming import application"),
+        ("orchestration", "from stack import up"),
         ("stack", "from sensorlake import command_line"),
         ("sensorlake", "from stack import up"),
         ("sensorlake", "from sensorlake import command_line"),

@@ -1,0 +1,29 @@
+"""The installation that assets work for: its settings, and its lake as seen without Spark."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from sensorlake import settings as settings_module
+from sensorlake.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse.lake import Lake
+
+
+class Installation(dg.ConfigurableResource):
+    """Has no fields for passwords: Dagster shows the configuration of its resources to everybody."""
+
+    lake_root: str | None = None
+    """A local folder in place of the bucket, for tests."""
+
+    @property
+    def settings(self) -> Settings:
+        """Read anew each time, as `sensorlake up` may have moved a server to another port."""
+        return settings_module.load()
+
+    @property
+    def lake(self) -> "Lake":
+        from lakehouse.lake import Lake  # noqa: PLC0415  imports delta-rs
+
+        return Lake(self.lake_root) if self.lake_root else Lake.of(self.settings)
