@@ -32,7 +32,7 @@ def ensure(lake: Lake, table: Table) -> DeltaTable:
         uri,
         wanted,
         mode="ignore",
-        partition_by=table.partition,
+        partition_by=list(table.partition) if isinstance(table.partition, tuple) else table.partition,
         description=table.description,
         configuration=table.properties,
         storage_options=options,

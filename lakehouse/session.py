@@ -67,7 +67,7 @@ _CONFIG = {
 }
 
 
-# For work that ends: large sorts and joins, planned anew as they run, and nothing that lasts long enough to be compiled.
+# For work that ends: large sorts and joins, planned anew as they run.
 BOUNDED = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.shuffle.partitions": "8",

@@ -21,7 +21,7 @@ class Table:
     record: str
     owner: Owner
     description: str
-    partition: str | None = None
+    partition: str | tuple[str, ...] | None = None
     statistics: tuple[str, ...] = ()
     """The columns that readers filter by: their least and greatest values stand in the log, a file at a time."""
     history_days: int | None = None
@@ -91,8 +91,8 @@ TRENDS = Table(
     "trend",
     Owner.DAGSTER,
     "Figures of each device and metric by hour, day, week and month.",
-    "event_date",
-    ("period", "period_start", "device_id", "metric"),
+    ("period", "event_date"),
+    ("period_start", "device_id", "metric"),
 )
 BASELINES = Table("baselines", "baseline", Owner.DAGSTER, "What is usual for each device and metric.")
 THRESHOLD_CANDIDATES = Table(

@@ -7,6 +7,7 @@
     │   └── MissingToolError a program that set-up needs is not installed
     ├── InputFileError       a file given on the command line cannot be read; names file, line and reason
     ├── LakeError            a Delta table is not as its specification says
+    │   └── ThresholdsError  a version of the thresholds cannot be read or published
     └── StreamError          a query cannot start or go on
         └── CheckpointError  a checkpoint does not fit the query that should go on from it
 
@@ -42,6 +43,10 @@ class InputFileError(SensorlakeError):
 
 
 class LakeError(SensorlakeError):
+    pass
+
+
+class ThresholdsError(LakeError):
     pass
 
 

@@ -25,7 +25,7 @@ FIELDS = {
     "interval_seconds firmware in_maintenance maintenance_kind event_type anomalies delay_seconds received_at "
     "event_date",
     "trend": "period period_start device_id metric unit count mean stddev min p05 p25 p50 p75 p95 max anomalies "
-    "anomaly_rate gaps gap_seconds previous_mean change event_date",
+    "anomaly_rate first_at last_at gaps gap_seconds previous_mean change event_date",
     "baseline": "device_id metric since until windows readings centre spread mean stddev within between min max "
     "deciles low high hours steepest flat interval_seconds shifted_at computed_at",
     "threshold_candidate": "device_id metric lower upper mean stddev z_limit unit source note live_mean live_stddev "
