@@ -6,6 +6,7 @@
 JSON carries timestamps as ISO 8601 text in UTC with microseconds; dead letters never travel as JSON.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from contracts.avro import load
@@ -24,13 +25,28 @@ _JSON = {"string": "string", "double": "number", "long": "integer", "int": "inte
 _JSON_LOGICAL = {"timestamp-micros": "date-time", "date": "date"}
 
 
-def spark_ddl(name: str) -> str:
-    """The Spark schema of record `name` as a DDL string, columns in the order of the Avro fields."""
-    columns = []
+@dataclass(frozen=True)
+class Column:
+    """One field of a record as a column of a table; `type` in Spark's words."""
+
+    name: str
+    type: str
+    nullable: bool
+    description: str | None
+
+
+def columns(name: str) -> list[Column]:
+    """The columns of record `name`, in the order of the Avro fields."""
+    found = []
     for field in load(name)["fields"]:
         kind, nullable = _split_null(field["type"])
-        columns.append(f"{field['name']} {_spark_type(kind)}{'' if nullable else ' NOT NULL'}")
-    return ", ".join(columns)
+        found.append(Column(field["name"], _spark_type(kind), nullable, field.get("doc")))
+    return found
+
+
+def spark_ddl(name: str) -> str:
+    """The Spark schema of record `name` as a DDL string."""
+    return ", ".join(f"{each.name} {each.type}{'' if each.nullable else ' NOT NULL'}" for each in columns(name))
 
 
 def json_schema(name: str) -> dict[str, Any]:
