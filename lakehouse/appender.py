@@ -4,14 +4,16 @@ Written by delta-rs from Arrow: the same rows cost Spark several jobs, and 30 ti
 (docs/decisions/lake-written-from-arrow.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.dataset as ds  # type: ignore[import-untyped]
 import structlog
 from deltalake import CommitProperties, Transaction, write_deltalake
 
+from lakehouse import retention
 from lakehouse.lake import Lake
 from lakehouse.tables import Table
 
@@ -25,18 +27,35 @@ _FILE_BYTES = 128 * 2**20
 _COMMITS = 20
 
 
+def _utc_day() -> date:
+    return datetime.now(UTC).date()
+
+
 class Appender:
     """The one writer of `table`. `application` names the stream's checkpoint in the table's log: with the batch's
-    number it says which batches the table holds."""
+    number it says which batches the table holds. `keep_days` is how long rows stay; for ever where it is None."""
 
-    def __init__(self, lake: Lake, table: Table, application: str) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        table: Table,
+        application: str,
+        *,
+        keep_days: int | None = None,
+        today: Callable[[], date] = _utc_day,
+    ) -> None:
+        self._specification = table
         self._partition = table.partition
         self._table = lake.open(table)
         self._schema = pa.schema(self._table.schema().to_arrow())
         self._application = f"{application}-{table.name}"
         self._name = table.name
-        self._appends = 0
-        self._vacuumed: date | None = None
+        self._keep_days = keep_days
+        self._today = today
+        self._day = today()
+        self._swept: date | None = None
+        # What earlier runs left counts too: a stream that is started anew each day would otherwise never merge any.
+        self._appends = self._small_files()
 
     def append(self, rows: pa.Table, batch: int, note: str | None = None) -> None:
         """Commit `rows`, which have at least the table's columns, with `note` as the commit's userMetadata; a batch
@@ -57,15 +76,36 @@ class Appender:
         self._appends += 1
 
     def tidy(self) -> None:
-        """Merge small files, every 60 appends; once a day also delete those that no version of the last week needs."""
-        if self._appends < _COMPACT_AFTER:
+        """Merge small files, every 60 appends and when a day is over, so that it is left in few files.
+
+        Once a day also drop the days past retention, and delete the files that no version of the last week needs.
+        """
+        today = self._today()
+        if self._appends < _COMPACT_AFTER and self._day == today:
             return
-        self._appends = 0
+        self._appends, self._day = 0, today
+        self._table.update_incremental()  # Spark appends to dead_letters, too
         done = self._table.optimize.compact(target_size=_FILE_BYTES, max_concurrent_tasks=1)
         log.info("compacted", table=self._name, files=done["numFilesRemoved"], into=done["numFilesAdded"])
-        if self._vacuumed != (today := datetime.now(UTC).date()):
+        if self._swept != today:
+            self._drop_old_days(today)
             self._table.vacuum(dry_run=False)
-            self._vacuumed = today
+            self._swept = today
+
+    def _drop_old_days(self, today: date) -> None:
+        if self._keep_days is None:
+            return
+        first = retention.first_kept(today, self._keep_days)
+        if files := retention.drop_before(self._table, self._specification, first):
+            log.info("days past retention dropped", table=self._name, before=first.isoformat(), files=files)
+
+    def _small_files(self) -> int:
+        """How many files could be merged: the small ones beyond one a partition."""
+        files = pa.table(self._table.get_add_actions(flatten=True))
+        small = files.filter(pc.less(files["size_bytes"], _FILE_BYTES // 2))
+        partition = f"partition.{self._partition}"
+        partitions = pc.count_distinct(small[partition], mode="all").as_py() if self._partition else 1
+        return max(0, small.num_rows - partitions)
 
     def dataset(self) -> ds.Dataset:
         """The rows as this writer left them; filters skip files by their statistics."""

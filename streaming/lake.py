@@ -16,6 +16,7 @@ memory is rebuilt from the readings *before* this batch's first offsets, and fro
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -57,6 +58,8 @@ class LakeWriter:
     max_message_bytes: int
     lateness_micros: int
     remember_micros: int
+    keep_days: Mapping[str, int] = field(default_factory=dict)
+    """Table name -> how long its rows stay (lakehouse/retention.py)."""
     panes: Panes = field(default_factory=Panes)
     watermark: int = _NO_WATERMARK
     ids: RecentIds = field(init=False)
@@ -66,7 +69,8 @@ class LakeWriter:
     def __post_init__(self) -> None:
         self.ids = RecentIds(self.remember_micros)
         self.readings, self.dead_letters, self.features = (
-            Appender(self.lake, table, self.application) for table in (READINGS, DEAD_LETTERS, FEATURES)
+            Appender(self.lake, table, self.application, keep_days=self.keep_days.get(table.name))
+            for table in (READINGS, DEAD_LETTERS, FEATURES)
         )
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:

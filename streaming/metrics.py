@@ -52,4 +52,5 @@ def feature_lines(features: pa.Table) -> Column:
 
 def _stream(spark: SparkSession, bucket: str, table: Table) -> DataFrame:
     reader = spark.readStream.format("delta").option("maxFilesPerTrigger", _FILES_A_BATCH)
-    return reader.load(table.path(bucket))
+    # Days past retention leave the tables; without this the first of them would stop the query for ever.
+    return reader.option("ignoreDeletes", "true").load(table.path(bucket))

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
 from contracts.topics import Topics
-from lakehouse import creation, registry, thresholds
+from lakehouse import creation, registry, retention, thresholds
 from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake.settings import Settings
@@ -78,6 +78,7 @@ def start_lake(context: Context) -> StreamingQuery:
             max_message_bytes=settings.max_message_bytes,
             lateness_micros=settings.lateness_seconds * _SECOND_MICROS,
             remember_micros=settings.remember_seconds * _SECOND_MICROS,
+            keep_days=retention.kept_days(settings),
         )
         writer(batch, batch_id)
 
@@ -119,7 +120,7 @@ def start_anomalies(context: Context) -> StreamingQuery:
 
     def write(rows: pa.Table, batch_id: int) -> None:
         nonlocal sink
-        sink = sink or DeltaSink(Lake.of(settings), checkpoints.application_id(path))
+        sink = sink or DeltaSink(Lake.of(settings), checkpoints.application_id(path), settings.anomaly_retention_days)
         sink.write(rows, batch_id)
 
     return _sink(context, "anomalies", settings.lake_bucket, write, settings.lake_trigger_seconds)

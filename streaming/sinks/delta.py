@@ -15,10 +15,10 @@ from lakehouse.tables import ANOMALIES
 
 
 class DeltaSink:
-    """`application` names the checkpoint in the table, as in lake.py."""
+    """`application` names the checkpoint in the table, as in lake.py; `keep_days` is how long anomalies stay."""
 
-    def __init__(self, lake: Lake, application: str) -> None:
-        self._table = Appender(lake, ANOMALIES, application)
+    def __init__(self, lake: Lake, application: str, keep_days: int | None = None) -> None:
+        self._table = Appender(lake, ANOMALIES, application, keep_days=keep_days)
 
     def write(self, anomalies: pa.Table, batch_id: int) -> None:
         if anomalies.num_rows == 0:
