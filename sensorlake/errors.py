@@ -8,6 +8,7 @@
     ├── InputFileError       a file given on the command line cannot be read; names file, line and reason
     ├── LakeError            a Delta table is not as its specification says
     │   └── ThresholdsError  a version of the thresholds cannot be read or published
+    ├── DeadLetterError      dead letters cannot be found, corrected or sent again
     └── StreamError          a query cannot start or go on
         └── CheckpointError  a checkpoint does not fit the query that should go on from it
 
@@ -47,6 +48,10 @@ class LakeError(SensorlakeError):
 
 
 class ThresholdsError(LakeError):
+    pass
+
+
+class DeadLetterError(SensorlakeError):
     pass
 
 
