@@ -2,9 +2,12 @@
 
 One transaction a batch:
 
-    1. COPY into a temporary staging table                                  a crash before the commit leaves nothing
-    2. INSERT .. SELECT .. ON CONFLICT (anomaly_id) DO NOTHING, commit      a crash after it: the batch comes again, and
-    3. Spark commits the offsets                                            every row of it meets its own id
+    1. COPY into a temporary staging table                 a crash before the commit leaves nothing
+    2. INSERT .. SELECT .. ON CONFLICT DO NOTHING, commit   a crash after it: the batch comes again, and
+    3. Spark commits the offsets                           every row of it meets its own id
+
+The table's key is the id with its day, by which it is partitioned; an id is a function of the event time, so this is as
+unique as the id alone.
 """
 
 import contextlib
@@ -44,7 +47,7 @@ class PostgresSink:
             connection.run(f"COPY staging ({_LIST}) FROM STDIN", stream=io.BytesIO(lines))
             connection.run(
                 f"INSERT INTO stream.anomalies ({_LIST}) SELECT {_LIST} FROM staging "  # noqa: S608 - names of our own
-                "ON CONFLICT (anomaly_id) DO NOTHING"
+                "ON CONFLICT (anomaly_id, event_date) DO NOTHING"
             )
             connection.run("COMMIT")
         except Exception:

@@ -78,7 +78,7 @@ def test_an_anomaly_that_comes_twice_is_stored_once(migrated):
         "insert into stream.anomalies (anomaly_id, device_id, sensor_id, metric, event_time, value, score, threshold, "
         "detector, severity, is_anomaly, detected_at, event_date) values ('id', 'unregistered', 'unregistered', "
         "'temperature', now(), 1, 1, 0, 'hard_limit', 'critical', true, now(), current_date) "
-        "on conflict (anomaly_id) do nothing"
+        "on conflict (anomaly_id, event_date) do nothing"
     )
     _run(migrated, store)
     _run(migrated, store)
