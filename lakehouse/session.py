@@ -71,7 +71,7 @@ _CONFIG = {
 BOUNDED = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.shuffle.partitions": "8",
-    "spark.sql.inMemoryColumnarStorage.compressed": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
     "spark.ui.enabled": "false",
 }
 

@@ -35,7 +35,7 @@ LIMITS = ("lower", "upper", "mean", "stddev", "z_limit")
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a version is published. `kind`: first, refresh, manual, removal or rollback. `data`: what it was made from."""
+    """Why a version is published. `kind`: first, refresh, manual, removal, rollback. `data`: what it was made from."""
 
     kind: str
     by: str

@@ -31,7 +31,7 @@ class Spark(LazyPySparkResource):
             )
             self._own = True
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  Dagster calls it so
         if self._own:
             self._spark_session.stop()
             self._spark_session = None

@@ -1,0 +1,33 @@
+"""When assets run by themselves.
+
+Every condition here is a moment that passes (a tick of the clock, an update), never a state that lasts: "is missing" or
+"is stale" stays true while runs fail, and would ask for one run after the other. `since_last_handled` remembers the
+moment until a run was asked for.
+"""
+
+from datetime import timedelta
+
+import dagster as dg
+
+NIGHT = "20 0 * * *"
+
+
+def every_night() -> dg.AutomationCondition[dg.AssetKey]:
+    """At 00:20 UTC: the day that has just ended, and the new one, which late senders may have reached already.
+
+    Days further back are asked for by the sensor `changed_days`, when readings arrive for them.
+    """
+    ticked = dg.AutomationCondition.cron_tick_passed(NIGHT, "UTC").since_last_handled()
+    recent = dg.AutomationCondition.in_latest_time_window(timedelta(days=2))
+    return (recent & ticked & ~dg.AutomationCondition.in_progress()).with_label("every night")
+
+
+def when_inputs_change(besides: str | None = None) -> dg.AutomationCondition[dg.AssetKey]:
+    """Where an input was updated, or is about to be in the same run; `besides`: an input that does not count."""
+    updated = dg.AutomationCondition.any_deps_updated()
+    running = dg.AutomationCondition.any_deps_in_progress()
+    if besides:
+        left_out = dg.AssetSelection.assets(besides)
+        updated, running = updated.ignore(left_out), running.ignore(left_out)
+    condition = updated.since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
+    return condition.with_label("when inputs change")
