@@ -3,15 +3,22 @@
 1. write the batch in requests of 5,000 lines       a crash in between: some points are there
 2. Spark commits the offsets                        a crash before: the batch is written again, and each point, having
                                                     the same measurement, tags and time, replaces itself
+
+Points older than the bucket keeps are refused, those beside them in the request are stored; a query that begins anew
+meets such points in the lake, which keeps its days longer, and goes on.
 """
 
 import pyarrow as pa
+import structlog
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.rest import ApiException
 from urllib3 import Retry
 
 from sensorlake.settings import Settings
 from streaming.line_protocol import Column, lines, number, text
+
+log = structlog.get_logger(__name__)
 
 ANOMALIES = "sensor_anomalies"
 _LINES = 5000
@@ -36,7 +43,12 @@ class InfluxSink:
         api = self._client.write_api(write_options=SYNCHRONOUS)
         for start in range(0, len(lines), _LINES):
             block = "\n".join(lines.slice(start, _LINES).to_pylist()).encode()
-            api.write(bucket=self._bucket, record=block)
+            try:
+                api.write(bucket=self._bucket, record=block)
+            except ApiException as error:
+                if not _is_about_age_alone(error):
+                    raise
+                log.warning("points past the bucket's retention were left out", bucket=self._bucket)
 
 
 def anomaly_lines(anomalies: pa.Table) -> Column:
@@ -45,3 +57,7 @@ def anomaly_lines(anomalies: pa.Table) -> Column:
     fields = {name: number(anomalies[name]) for name in ("value", "score", "threshold")}
     fields["anomaly_id"] = text(anomalies["anomaly_id"])
     return lines(ANOMALIES, tags, fields, anomalies["event_time"])
+
+
+def _is_about_age_alone(error: ApiException) -> bool:
+    return error.status == 422 and "outside retention policy" in str(error.body)

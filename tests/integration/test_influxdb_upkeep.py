@@ -1,0 +1,125 @@
+"""InfluxDB's retention and hourly figures on a real server."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+from influxdb_client import InfluxDBClient
+from pydantic import SecretStr
+
+from orchestration.lib import influxdb
+from sensorlake.errors import StackError
+from sensorlake.settings import Settings
+from streaming.sinks.influxdb import InfluxSink
+
+pytestmark = pytest.mark.integration
+HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def own(stack_settings: Settings) -> Settings:
+    """A bucket of this test's own, with a name that Flux must not take for an expression."""
+    return stack_settings.model_copy(update={"influxdb_bucket": f"keep ${{x}} {uuid4().hex[:8]}"})
+
+
+@pytest.fixture
+def client(own: Settings) -> Iterator[InfluxDBClient]:
+    token = own.influxdb_token.get_secret_value()
+    with InfluxDBClient(url=own.influxdb_url, token=token, org=own.influxdb_org) as made:
+        yield made
+
+
+def kept_days(client: InfluxDBClient, name: str) -> list[float]:
+    (bucket,) = client.buckets_api().find_buckets(name=name).buckets
+    return [rule.every_seconds / 86_400 for rule in bucket.retention_rules]
+
+
+def tasks(client: InfluxDBClient, own: Settings) -> list:
+    return [task for task in client.tasks_api().find_tasks() if task.name == influxdb.task_name(own)]
+
+
+def test_what_is_missing_is_made_what_differs_is_changed_and_the_rest_left_alone(own, client) -> None:
+    assert len(influxdb.ensure(own)) == 3
+    assert influxdb.ensure(own) == []
+    assert kept_days(client, own.influxdb_bucket) == [30]
+    assert kept_days(client, influxdb.hourly_bucket(own)) == [365]
+    changed = own.model_copy(update={"raw_retention_days": 1, "feature_retention_days": 400})
+    assert len(influxdb.ensure(changed)) == 2
+    assert influxdb.ensure(changed) == []
+    assert kept_days(client, own.influxdb_bucket) == [1]
+    assert kept_days(client, influxdb.hourly_bucket(own)) == [400]
+    (task,) = tasks(client, own)
+    client.tasks_api().update_task_request(task.id, {"flux": task.flux.replace("offset: 5m", "offset: 7m")})
+    assert influxdb.ensure(changed) == [f"task {influxdb.task_name(own)} brought up to date"]
+    assert [task.flux for task in tasks(client, own)] == [influxdb.flux(own)]
+
+
+def line(value: float, at: datetime, window: str = "raw") -> str:
+    tags = f"device_id=d,location=hall\\ 3,metric=temperature,window={window}"
+    return f"sensor_metrics,{tags} value={value} {int(at.timestamp() * 1e9)}"
+
+
+def run_task(client: InfluxDBClient, own: Settings) -> None:
+    (task,) = tasks(client, own)
+    api = client.tasks_api()
+    started = api.run_manually(task.id)
+    deadline = time.monotonic() + 60
+    while (done := api.get_run(task.id, started.id)).status not in ("success", "failed"):
+        assert time.monotonic() < deadline, done
+        time.sleep(0.2)
+    assert done.status == "success", api.get_run_logs(task.id, started.id)
+
+
+def hourly(client: InfluxDBClient, own: Settings) -> dict:
+    query = f'from(bucket: "{influxdb.hourly_bucket(own)}") |> range(start: -10d, stop: 1d)'.replace("${", "\\${")
+    records = [record for table in client.query_api().query(query) for record in table.records]
+    assert {record["window"] for record in records} <= {"hour"}
+    assert {record["location"] for record in records} <= {"hall 3"}
+    return {(record.get_time(), record.get_field()): record.get_value() for record in records}
+
+
+def test_the_task_writes_mean_least_greatest_and_count_of_each_full_hour_once(own, client) -> None:
+    influxdb.ensure(own)
+    last_hour, before = HOUR - timedelta(minutes=30), HOUR - timedelta(minutes=90)
+    points = [
+        *(line(value, before + timedelta(seconds=place)) for place, value in enumerate((1.0, 2.0, 6.0))),
+        *(line(value, last_hour + timedelta(seconds=place)) for place, value in enumerate((10.0, 20.0))),
+        line(999.0, last_hour, window="tumbling_1m"),  # no reading
+        line(999.0, HOUR + timedelta(seconds=1)),  # of the hour that is not over
+    ]
+    InfluxSink(own).write(pa.chunked_array([pa.array(points)]))
+    expected = {
+        (HOUR - timedelta(hours=1), "mean"): 3.0,
+        (HOUR - timedelta(hours=1), "min"): 1.0,
+        (HOUR - timedelta(hours=1), "max"): 6.0,
+        (HOUR - timedelta(hours=1), "count"): 3,
+        (HOUR, "mean"): 15.0,
+        (HOUR, "min"): 10.0,
+        (HOUR, "max"): 20.0,
+        (HOUR, "count"): 2,
+    }
+    for _ in range(2):
+        run_task(client, own)
+        assert hourly(client, own) == expected
+
+
+def test_points_past_retention_are_left_out_and_those_beside_them_stored(own, client) -> None:
+    influxdb.ensure(own.model_copy(update={"raw_retention_days": 1}))
+    points = [line(1.0, HOUR - timedelta(days=5)), line(2.0, HOUR - timedelta(minutes=5))]
+    InfluxSink(own).write(pa.chunked_array([pa.array(points)]))
+    query = f'from(bucket: "{own.influxdb_bucket}") |> range(start: -10d)'.replace("${", "\\${")
+    assert [record.get_value() for table in client.query_api().query(query) for record in table.records] == [2.0]
+
+
+def test_a_token_that_may_not_do_this_is_told_so(own) -> None:
+    with pytest.raises(StackError, match="must be allowed to change buckets and tasks") as refused:
+        influxdb.ensure(own.model_copy(update={"influxdb_token": SecretStr("do-not-tell")}))
+    assert "do-not-tell" not in str(refused.value)
+
+
+def test_a_server_that_does_not_answer_is_named(own) -> None:
+    with pytest.raises(StackError, match=r"127\.0\.0\.1:9.*sensorlake up"):
+        influxdb.ensure(own.model_copy(update={"influxdb_url": "http://127.0.0.1:9"}))
