@@ -36,7 +36,7 @@ def running(folder: Path, report: Report, *, keep: bool) -> Iterator[Settings]:
     settings = settings_module.load(folder)
     with _signals_interrupt():
         try:
-            settings = bring_up(settings, list(selection.NAMES), lambda name, event: report(f"{name} {event}"))
+            settings = bring_up(settings, list(selection.SERVERS), lambda name, event: report(f"{name} {event}"))
             topics.ensure(settings)
             report("stream starting")
             supervisor.start_program(settings, "stream")

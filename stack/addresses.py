@@ -18,6 +18,7 @@ def variables(ports: Mapping[str, int]) -> dict[str, str]:
         PREFIX + "POSTGRES_HOST": "127.0.0.1",
         PREFIX + "POSTGRES_PORT": str(ports["postgres"]),
         PREFIX + "INFLUXDB_URL": f"http://127.0.0.1:{ports['influxdb']}",
+        PREFIX + "DAGSTER_PORT": str(ports["dagster"]),
     }
 
 
@@ -34,12 +35,13 @@ def demanded_ports(settings: Settings, names: list[str]) -> dict[str, int]:
     """
     recorded = env_file.read(settings.addresses_file)
     demanded = {}
+    hosts = {"postgres": settings.postgres_host, "dagster": "127.0.0.1"}
     for name, field in _FIELDS.items():
         value = str(getattr(settings, field))
         usual = recorded.get(PREFIX + field.upper(), str(Settings.model_fields[field].default))
         if name not in names or value == usual:
             continue
-        host, port = (settings.postgres_host, int(value)) if name == "postgres" else _host_and_port(value)
+        host, port = (hosts[name], int(value)) if name in hosts else _host_and_port(value)
         if host not in _LOCAL or port is None:
             raise StackError(
                 f"{PREFIX}{field.upper()}={value} is not on this machine, so {name} cannot be started here.\n"
@@ -54,6 +56,7 @@ _FIELDS = {
     "minio": "s3_endpoint",
     "postgres": "postgres_port",
     "influxdb": "influxdb_url",
+    "dagster": "dagster_port",
 }
 
 

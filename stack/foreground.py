@@ -21,7 +21,8 @@ class _Stopped(BaseException):
 
 
 def run(settings: Settings, names: list[str], once_up: Callable[[Settings], None], *, detach: bool) -> None:
-    """Start `names` and call `once_up`; unless `detach`, stay until a signal comes and then stop everything.
+    """Start `names`, calling `once_up` when the servers are ready. Unless `detach`, stay until a signal comes and then
+    stop everything.
 
     Where the servers run already (another `up` holds them), it says so and returns: that one keeps them.
     """
@@ -30,12 +31,11 @@ def run(settings: Settings, names: list[str], once_up: Callable[[Settings], None
     began = time.monotonic()
 
     def report(name: str, event: str) -> None:
-        _say(f"{name:10} {event} ({time.monotonic() - began:.1f} s)")
+        _say(f"{name:15} {event} ({time.monotonic() - began:.1f} s)")
 
     with _signals_end_it():
         try:
-            settings = bring_up(settings, names, report)
-            once_up(settings)
+            settings = bring_up(settings, names, report, once_up)
             _say(status_table.render(status.status(settings, selection.left_out(os.environ))))
             if detach or not ours:
                 _say("up; `sensorlake down` stops them")
@@ -62,7 +62,7 @@ def _watch(settings: Settings, layout: Layout) -> None:
         for name, service in now.items():
             old = before.get(name, {"state": "stopped", "restarts": 0})
             if (service["state"], service["restarts"]) != (old["state"], old["restarts"]):
-                _say(f"{name:10} {service['state']}, restarts: {service['restarts']}")
+                _say(f"{name:15} {service['state']}, restarts: {service['restarts']}")
         before = now
     _say("stopped from elsewhere")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sensorlake.errors import StackError
 from stack.layout import Layout
-from stack.selection import NAMES
+from stack.selection import programs
 
 _LOOK_EVERY_SECONDS = 0.3
 
@@ -18,7 +18,7 @@ def path_of(layout: Layout, name: str) -> Path:
     Raises:
         StackError: there is no such log.
     """
-    known = (*NAMES, "stream", "supervisor")
+    known = (*programs(), "stream", "supervisor")
     if name not in known:
         raise StackError(f"no log is called {name}; there are {', '.join(known)}")
     path = layout.supervisor_log if name == "supervisor" else layout.log_of(name)

@@ -6,6 +6,8 @@ from typing import Literal
 
 # An alert passes through the broker and the stream, and waits for no store: the stores yield to both.
 STORE_NICENESS = 5
+# What looks back over hours and days can wait a moment more.
+BACKGROUND_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Program:
 
     `started_after`: seconds a process must live to count as started; one that dies sooner waits longer at each restart.
     `priority`: the order of starting; `niceness`: how far it yields to the others when processors are short.
+    `stop_group`: its children are told to stop together with it, and not only killed when it took too long.
     """
 
     name: str
@@ -25,3 +28,4 @@ class Program:
     started_after: int = 1
     priority: int = 100
     niceness: int = 0
+    stop_group: bool = False

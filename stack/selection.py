@@ -1,10 +1,14 @@
 """Which services a command is about: all, less those left out with WITHOUT, or those named with --only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sensorlake.errors import StackError
 
-NAMES = ("kafka", "minio", "postgres", "influxdb")
+SERVERS = ("kafka", "minio", "postgres", "influxdb")
+NAMES = (*SERVERS, "dagster")
+
+# The programs of a name that has several.
+_PARTS = {"dagster": ("dagster-code", "dagster-daemon", "dagster")}
 
 
 def parse(text: str, source: str) -> list[str]:
@@ -29,3 +33,17 @@ def chosen(only: str | None, environment: Mapping[str, str]) -> list[str]:
     wanted = parse(only, "--only") if only else list(NAMES)
     without = left_out(environment)
     return [name for name in NAMES if name in wanted and name not in without]
+
+
+def servers(environment: Mapping[str, str]) -> list[str]:
+    """Those of the four servers that WITHOUT does not leave out."""
+    return [name for name in chosen(None, environment) if name in SERVERS]
+
+
+def programs(names: Iterable[str] = NAMES) -> list[str]:
+    """The supervised programs of these services.
+
+    >>> programs(["postgres", "dagster"])
+    ['postgres', 'dagster-code', 'dagster-daemon', 'dagster']
+    """
+    return [part for name in names for part in _PARTS.get(name, (name,))]

@@ -29,9 +29,10 @@ def status(settings: Settings, left_out: Sequence[str] = ()) -> dict[str, Any]:
     restarts = count_restarts(_text(layout.supervisor_log))
     chosen = ports.read(layout.ports_file)
     services = {
-        name: _service(processes.get(name), _address(name, chosen), restarts.get(name, 0)) for name in selection.NAMES
+        name: _service(processes.get(name), _address(name, chosen), restarts.get(name, 0))
+        for name in selection.programs()
     }
-    for name in left_out:
+    for name in selection.programs(left_out):
         if services[name]["state"] == "stopped":
             services[name]["state"] = "left out"
     if "stream" in restarts:
@@ -110,7 +111,7 @@ def _service(info: ProcessInfo | None, address: str | None, restarts: int) -> di
 def _address(name: str, chosen: Mapping[str, int]) -> str | None:
     if name not in chosen:
         return None
-    scheme = "http://" if name in ("minio", "influxdb") else ""
+    scheme = "http://" if name in ("minio", "influxdb", "dagster") else ""
     return f"{scheme}127.0.0.1:{chosen[name]}"
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 def render(found: dict[str, Any]) -> str:
     """A line a service and a line a query."""
-    lines = [f"{'service':10} {'state':11} {'address':27} {'pid':>8} {'MB':>7} {'restarts':>9}"]
+    lines = [f"{'service':15} {'state':11} {'address':27} {'pid':>8} {'MB':>7} {'restarts':>9}"]
     for name, service in found["services"].items():
         lines.append(
-            f"{name:10} {service['state']:11} {service['address'] or '-':27} {_shown(service['pid']):>8} "
+            f"{name:15} {service['state']:11} {service['address'] or '-':27} {_shown(service['pid']):>8} "
             f"{_shown(service['rss_mb']):>7} {service['restarts']:>9}"
         )
     if found["queries"]:

@@ -23,6 +23,8 @@ from stack.program import Program
 ALIVE = ("RUNNING", "STARTING", "STOPPING")
 _START_SECONDS = 20
 _STOP_SECONDS = 60
+# They talk to the servers to the last, and note there that they end.
+_BEFORE_THE_SERVERS = ("stream", "dagster-daemon", "dagster", "dagster-code")
 _ALREADY_STARTED, _NOT_RUNNING, _BAD_NAME = 60, 70, 10
 
 
@@ -147,10 +149,10 @@ def start(layout: Layout, name: str) -> None:
         raise StackError(f"{name} cannot be started: the local servers are not up (`sensorlake up`)") from error
 
 
-def stop(layout: Layout, name: str) -> None:
-    """Stop one program and wait until it has ended; nothing to do where it does not run."""
+def stop(layout: Layout, name: str, *, wait: bool = True) -> None:
+    """Stop one program and, unless told otherwise, wait until it has ended; nothing to do where it does not run."""
     try:
-        call(layout, "stopProcess", name, True)
+        call(layout, "stopProcess", name, wait)
     except xmlrpc.client.Fault as fault:
         if fault.faultCode not in (_NOT_RUNNING, _BAD_NAME):
             raise StackError(f"{name} cannot be stopped: {fault.faultString}") from fault
@@ -161,7 +163,7 @@ def stop(layout: Layout, name: str) -> None:
 def shut_down(layout: Layout) -> None:
     """Stop every program and the supervisor; afterwards no process of this data folder is left."""
     if is_running(layout):
-        stop(layout, "stream")  # before the servers that it talks to
+        _stop_together(layout, _BEFORE_THE_SERVERS)
         try:
             pid = call(layout, "getPID")
             call(layout, "stopAllProcesses", True)
@@ -172,6 +174,18 @@ def shut_down(layout: Layout) -> None:
         while pid and time.monotonic() < deadline and any(p.pid == pid for p in leftovers.find(layout.root)):
             time.sleep(0.05)
     clear_leftovers(layout)
+
+
+def _stop_together(layout: Layout, names: Sequence[str]) -> None:
+    """Stop these programs at the same time; the supervisor kills those that take too long."""
+    for name in names:
+        stop(layout, name, wait=False)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline:
+        found = processes(layout)
+        if not any(found[name].state in ALIVE for name in names if name in found):
+            return
+        time.sleep(0.05)
 
 
 def start_program(settings: Settings, name: str) -> None:

@@ -14,20 +14,28 @@ from filelock import FileLock, Timeout
 from sensorlake import settings as settings_module
 from sensorlake.errors import StackError
 from sensorlake.settings import Settings
-from stack import addresses, credentials, ports, supervisor
+from stack import addresses, credentials, environment, ports, selection, supervisor
 from stack.layout import Layout, Stack
 from stack.program import Program
 from stack.service import Service
-from stack.services.all import SERVICES
+from stack.services.all import SERVERS, SERVICES, WAVES
+from stack.supervisor import ProcessInfo
 
 READY_SECONDS = 120
 Report = Callable[[str, str], None]
+Furnish = Callable[[Settings], None]
 
 
-def bring_up(settings: Settings, names: list[str], report: Report = lambda _name, _event: None) -> Settings:
+def bring_up(
+    settings: Settings,
+    names: list[str],
+    report: Report = lambda _name, _event: None,
+    furnish: Furnish = lambda _settings: None,
+) -> Settings:
     """Start the services `names` and wait until each answers and holds what clients expect; the settings to use then.
 
-    Those that run already are left alone. `report` is called with a service and what happens to it.
+    Those that run already are left alone. `report` is called with a service and what happens to it. `furnish` makes
+    what is expected in the servers: it is called when they are ready, and before Dagster starts, which works with it.
 
     Raises:
         StackError: saying which server failed, with the end of its log.
@@ -40,7 +48,8 @@ def bring_up(settings: Settings, names: list[str], report: Report = lambda _name
         )  # another `up` may have written addresses since they were read
         # Two clones that start at once must not choose the same port: it is theirs only when their server listens.
         with _choosing_ports(report):
-            _start_all(_settle(settings, layout, names), names, report)
+            stack = _settle(settings, layout, names)
+            _start_all(stack, selection.programs(names), report, furnish)
         return settings_module.load(settings.data_dir)
 
 
@@ -56,13 +65,8 @@ def bring_down(settings: Settings) -> None:
 def stream_program(layout: Layout) -> Program:
     """The Spark application; it counts as started after half a minute, for its own start takes a while."""
     command = [str(Path(sys.prefix) / "bin" / "sensorlake"), "stream"]
-    environment = {settings_module.PREFIX + "DATA_DIR": str(layout.root)}
-    queries = settings_module.PREFIX + "QUERIES"
-    if (
-        queries in os.environ
-    ):  # said anew at each `up`: a supervisor that runs already has the environment of its own start
-        environment[queries] = os.environ[queries]
-    return Program("stream", command, Path.cwd(), environment, stop_seconds=25, started_after=30, priority=900)
+    variables = environment.settings_of(os.environ) | {settings_module.PREFIX + "DATA_DIR": str(layout.root)}
+    return Program("stream", command, Path.cwd(), variables, stop_seconds=25, started_after=30, priority=900)
 
 
 def _settle(settings: Settings, layout: Layout, names: list[str]) -> Stack:
@@ -78,32 +82,45 @@ def _settle(settings: Settings, layout: Layout, names: list[str]) -> Stack:
     return Stack(settings, layout, chosen, credentials.ensure(settings))
 
 
-def _start_all(stack: Stack, names: list[str], report: Report) -> None:
+def _start_all(stack: Stack, names: list[str], report: Report, furnish: Furnish) -> None:
     services = [SERVICES[name] for name in names]
     with ThreadPoolExecutor(max(len(services), 1)) as pool:
         for name in names:
             report(name, "preparing")
         programs = list(pool.map(lambda service: service.prepare(stack), services))
         supervisor.ensure_running(stack.layout, [*programs, stream_program(stack.layout)])
-        for started in [pool.submit(_start, stack, service, report) for service in services]:
-            started.result()
+        for wave in WAVES:
+            wanted = [service for service in wave if service in services]
+            for started in [pool.submit(_start, stack, service, report) for service in wanted]:
+                started.result()
+            if wave is SERVERS:
+                furnish(settings_module.load(stack.settings.data_dir))
 
 
 def _start(stack: Stack, service: Service, report: Report) -> None:
     report(service.name, "starting")
     supervisor.start(stack.layout, service.name)
-    deadline = time.monotonic() + READY_SECONDS
+    deadline, pids = time.monotonic() + READY_SECONDS, set()
     while True:
         info = supervisor.processes(stack.layout).get(service.name)
         late = time.monotonic() > deadline
+        pids |= {info.pid} if info and info.pid else set()
         if info and info.state == "RUNNING" and service.is_ready(stack):
             break
-        if late or info is None or info.state in ("FATAL", "BACKOFF", "EXITED"):
-            why = f"not ready after {READY_SECONDS} s" if late else info.complaint if info else "its supervisor ended"
+        if late or info is None or info.state in ("FATAL", "BACKOFF", "EXITED") or len(pids) > 1:
+            why = _why(info, late=late, again=len(pids) > 1)
             raise StackError(f"{service.name} did not start: {why}\n{log_end(stack.layout, service.name)}")
         time.sleep(0.1)
     service.after_start(stack)
     report(service.name, "ready")
+
+
+def _why(info: ProcessInfo | None, *, late: bool, again: bool) -> str:
+    if info is None:
+        return "its supervisor ended"
+    return (
+        f"not ready after {READY_SECONDS} s" if late else "it ended and was started again" if again else info.complaint
+    )
 
 
 def log_end(layout: Layout, name: str, lines: int = 15) -> str:

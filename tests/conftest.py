@@ -26,6 +26,6 @@ def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting
             patch.delenv(variable)
         own = settings_module.load(tmp_path_factory.mktemp("stack"))
         try:
-            yield up.bring_up(own, selection.chosen(None, os.environ))
+            yield up.bring_up(own, selection.servers(os.environ))
         finally:
             up.bring_down(own)

@@ -27,13 +27,13 @@ def up(
         str | None, typer.Option(help="Only these, such as kafka,minio. [default: all but WITHOUT]", metavar="NAMES")
     ] = None,
 ) -> None:
-    """Start Kafka, MinIO, PostgreSQL and InfluxDB on this machine; Ctrl-C stops them again."""
+    """Start Kafka, MinIO, PostgreSQL, InfluxDB and Dagster on this machine; Ctrl-C stops them again."""
     from sensorlake import settings  # noqa: PLC0415  heavy modules are imported by the command that needs them
     from stack import foreground, selection  # noqa: PLC0415
 
     names = selection.chosen(only, os.environ)
     for name in selection.left_out(os.environ):
-        typer.echo(f"{name:10} left out (WITHOUT={os.environ['WITHOUT']})")
+        typer.echo(f"{name:15} left out (WITHOUT={os.environ['WITHOUT']})")
     foreground.run(settings.load(), names, lambda ready: _furnish(ready, names), detach=detach)
 
 
@@ -69,7 +69,12 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="kafka, minio, postgres, influxdb, stream or supervisor.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="kafka, minio, postgres, influxdb, dagster, dagster-daemon, dagster-code, stream or supervisor."
+        ),
+    ],
     *,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,

@@ -44,7 +44,7 @@ def running(
         ours = not supervisor.is_running(layout)
         os.environ[PREFIX + "QUERIES"] = ",".join(plan.queries(left_out))
         try:
-            yield bring_up(settings, selection.chosen(None, os.environ), report)
+            yield bring_up(settings, selection.servers(os.environ), report)
         finally:
             on_leaving()
             if ours:

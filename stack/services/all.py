@@ -1,9 +1,17 @@
-"""The local servers by name."""
+"""The local servers by name, and in which order they start."""
 
 from stack.service import Service
+from stack.services.dagster import Dagster, DagsterCode, DagsterDaemon
 from stack.services.influxdb import Influxdb
 from stack.services.kafka import Kafka
 from stack.services.minio import Minio
 from stack.services.postgres import Postgres
 
-SERVICES: dict[str, Service] = {service.name: service for service in (Kafka(), Minio(), Postgres(), Influxdb())}
+# Those of one wave start at the same time, and the next wave once they are ready.
+WAVES: tuple[tuple[Service, ...], ...] = (
+    (Kafka(), Minio(), Postgres(), Influxdb()),
+    (DagsterCode(),),
+    (DagsterDaemon(), Dagster()),
+)
+SERVERS = WAVES[0]
+SERVICES: dict[str, Service] = {service.name: service for wave in WAVES for service in wave}

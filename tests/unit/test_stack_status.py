@@ -9,10 +9,22 @@ import pytest
 from sensorlake import settings as settings_module
 from sensorlake.errors import StackError
 from sensorlake.settings import Settings
-from stack import addresses, credentials, layout, logs, ports, status, status_table, supervisor, supervisor_config
+from stack import (
+    addresses,
+    credentials,
+    environment,
+    layout,
+    logs,
+    ports,
+    status,
+    status_table,
+    supervisor,
+    supervisor_config,
+)
 from stack.layout import Layout, Stack
 from stack.program import Program
 from stack.services import kafka, postgres
+from stack.services.dagster import CONFIG, Dagster, DagsterCode, DagsterDaemon
 from stack.services.influxdb import Influxdb
 from stack.services.minio import Minio
 from stack.up import stream_program
@@ -49,7 +61,10 @@ def test_restarts_are_those_that_nobody_asked_for() -> None:
 def test_nothing_running_is_a_whole_status_too(fresh: Settings) -> None:
     found = status.status(fresh)
     assert set(found) == {"services", "queries", "credentials_file"}
-    assert list(found["services"]) == ["kafka", "minio", "postgres", "influxdb"]
+    assert list(found["services"]) == [
+        *("kafka", "minio", "postgres", "influxdb"),
+        *("dagster-code", "dagster-daemon", "dagster"),
+    ]
     for service in found["services"].values():
         assert set(service) == SERVICE_FIELDS
         assert service["state"] == "stopped"
@@ -57,7 +72,15 @@ def test_nothing_running_is_a_whole_status_too(fresh: Settings) -> None:
     assert found["queries"] == {}
     assert found["credentials_file"] == str(fresh.credentials_file)
     json.dumps(found)
-    assert "postgres   stopped" in status_table.render(found)
+    assert "postgres        stopped" in status_table.render(found)
+
+
+def test_what_is_left_out_is_shown_as_that_with_all_its_programs(fresh: Settings) -> None:
+    services = status.status(fresh, ["dagster", "influxdb"])["services"]
+    states = {name: service["state"] for name, service in services.items()}
+    assert [name for name, state in states.items() if state == "left out"] == [
+        *("influxdb", "dagster-code", "dagster-daemon", "dagster")
+    ]
 
 
 def test_queries_of_a_live_stream_are_shown_and_of_a_dead_one_stopped(fresh: Settings) -> None:
@@ -87,12 +110,47 @@ def test_no_secret_is_in_the_configuration_of_the_supervisor(fresh: Settings, mo
     monkeypatch.setattr(kafka, "_class_path", lambda: "jars/*")
     monkeypatch.setattr(kafka, "_format", lambda *_: None)
     monkeypatch.setattr(postgres, "_initialise", lambda *_: None)
-    services = [kafka.Kafka(), Minio(), postgres.Postgres(), Influxdb()]
+    services = [kafka.Kafka(), Minio(), postgres.Postgres(), Influxdb(), DagsterCode(), DagsterDaemon(), Dagster()]
     programs = [*(service.prepare(stack) for service in services), stream_program(stack.layout)]
     text = supervisor_config.render(stack.layout, programs)
     assert [value for value in made.values() if value in text] == []
-    assert text.count("[program:") == 5
+    assert text.count("[program:") == 8
+    written = [path.read_text("utf-8") for path in stack.data_of("dagster").iterdir()]
+    assert [value for value in made.values() for content in written if value in content] == []
     assert (stack.data_of("minio") / "minio.env").stat().st_mode & 0o077 == 0
+
+
+def test_dagster_yields_to_all_others_calls_nobody_and_ends_its_runs_with_itself(fresh: Settings) -> None:
+    stack = Stack(fresh, Layout.of(fresh), ports.USUAL, credentials.ensure(fresh))
+    programs = [service.prepare(stack) for service in (DagsterCode(), DagsterDaemon(), Dagster())]
+    assert {program.niceness for program in programs} == {10}
+    assert [program.name for program in programs if program.stop_group] == ["dagster-code"]
+    for program in programs:
+        assert program.environment["DAGSTER_HOME"] == str(fresh.data_dir / "dagster")
+        assert program.environment["DBT_SEND_ANONYMOUS_USAGE_STATS"] == "false"
+        assert program.environment["GX_ANALYTICS_ENABLED"] == "false"
+    text = supervisor_config.render(stack.layout, programs)
+    assert text.count("command=nice -n 10 ") == 3
+    assert text.count("stopasgroup=true") == 1
+    home = stack.data_of("dagster")
+    assert f"port: {ports.USUAL['dagster-code']}" in (home / "workspace.yaml").read_text("utf-8")
+    assert (home / "dagster.yaml").read_bytes() == CONFIG.read_bytes()
+
+
+def test_programs_get_the_settings_of_who_starts_them_but_no_secret(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENSORLAKE_REFRESH_MINUTES", "2")
+    monkeypatch.setenv("SENSORLAKE_POSTGRES_PASSWORD", "hidden")
+    monkeypatch.setenv("SENSORLAKE_STACK_DIR", "/not/a/setting")
+    assert environment.settings_of(os.environ) == {"SENSORLAKE_REFRESH_MINUTES": "2"}
+    stack = Stack(fresh, Layout.of(fresh), ports.USUAL, credentials.ensure(fresh))
+    for program in (stream_program(stack.layout), DagsterCode().prepare(stack)):
+        assert program.environment["SENSORLAKE_REFRESH_MINUTES"] == "2"
+        assert program.environment["SENSORLAKE_DATA_DIR"] == str(fresh.data_dir)
+        assert "hidden" not in program.environment.values()
+    with pytest.raises(StackError, match=r"SENSORLAKE_LAKE_BUCKET has a quotation mark"):
+        environment.settings_of({"SENSORLAKE_LAKE_BUCKET": 'a"b'})
 
 
 def test_the_stream_is_stopped_gently_and_restarted(fresh: Settings) -> None:
@@ -150,15 +208,18 @@ def test_addresses_are_what_settings_read(fresh: Settings) -> None:
     loaded = settings_module.load(fresh.data_dir)
     assert loaded.s3_endpoint == "http://127.0.0.1:9017"
     assert loaded.postgres_port == 5440
-    assert addresses.demanded_ports(loaded, ["minio", "postgres", "kafka", "influxdb"]) == {}
+    assert loaded.dagster_port == 3000
+    assert addresses.demanded_ports(loaded, ["minio", "postgres", "kafka", "influxdb", "dagster"]) == {}
 
 
 def test_an_address_of_the_user_is_a_demand_and_a_foreign_one_is_refused(
     fresh: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SENSORLAKE_POSTGRES_PORT", "6000")
+    monkeypatch.setenv("SENSORLAKE_DAGSTER_PORT", "3100")
     monkeypatch.setenv("SENSORLAKE_S3_ENDPOINT", "https://storage.example:9000")
     loaded = settings_module.load(fresh.data_dir)
     assert addresses.demanded_ports(loaded, ["kafka", "postgres"]) == {"postgres": 6000}
+    assert addresses.demanded_ports(loaded, ["dagster"]) == {"dagster": 3100}
     with pytest.raises(StackError, match="WITHOUT=minio"):
         addresses.demanded_ports(loaded, ["minio"])

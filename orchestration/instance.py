@@ -1,0 +1,56 @@
+"""Where Dagster keeps runs, events and ticks: a schema of its own in sensorlake's PostgreSQL.
+
+`dagster.yaml` names this class and nothing else. Address and password come from sensorlake's settings, so they stand
+in no file of Dagster's and on no command line, and `dg dev` in a checkout finds the servers of `sensorlake up`.
+"""
+
+from typing import TYPE_CHECKING, Any, Self
+
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.utils import get_conn_string
+
+from sensorlake import settings as settings_module
+
+if TYPE_CHECKING:
+    from sensorlake.settings import Settings
+
+SCHEMA = "dagster"
+_LOCK = 7_365_736_572  # any number that nobody else in this database locks
+
+
+class SensorlakeStorage(DagsterPostgresStorage):
+    """Raises StackError where PostgreSQL does not answer or refuses us; the message says what to do."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, _config: dict[str, Any]) -> Self:
+        from sqlalchemy import text  # noqa: PLC0415  not all who read this module open the storage
+
+        from lakehouse.registry.database import transaction  # noqa: PLC0415
+
+        settings = settings_module.load()
+        take_turns = text("select pg_advisory_xact_lock(:lock)")
+        # Web server, daemon and code server start at the same moment, and only one of them may make the tables.
+        with transaction(settings) as connection:
+            connection.execute(take_turns, {"lock": _LOCK})
+            connection.execute(text(f"create schema if not exists {SCHEMA}"))
+        with transaction(settings) as connection:
+            connection.execute(take_turns, {"lock": _LOCK})
+            return cls(address(settings), inst_data=inst_data)
+
+
+def address(settings: "Settings") -> str:
+    """The database with `SCHEMA` as the place of all names; holds the password."""
+    return get_conn_string(
+        scheme="postgresql+psycopg2",  # said outright, as SQLAlchemy 2.1 takes another driver by itself
+        username=settings.postgres_user,
+        password=settings.postgres_password.get_secret_value(),
+        hostname=settings.postgres_host,
+        port=str(settings.postgres_port),
+        db_name=settings.postgres_database,
+        params={"options": f"-csearch_path={SCHEMA}", "application_name": "dagster"},
+    )
