@@ -5,17 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pg8000.native
 import pytest
+from alembic import command
 from pydantic import SecretStr
 from sqlalchemy import Row, text
 from sqlalchemy.exc import IntegrityError
 
 from contracts import avro
 from lakehouse import registry
-from lakehouse.registry import AlertRule, database, seeding
+from lakehouse.registry import AlertRule, database, migration, partitions, seeding
 from sensorlake.errors import StackError
 from sensorlake.settings import PREFIX, Settings
 
@@ -203,3 +205,54 @@ def _column(field: dict) -> tuple[str, str, bool]:
     if isinstance(kind, dict):
         kind = LOGICAL_TYPES[kind["logicalType"]] if "logicalType" in kind else "jsonb"
     return field["name"], COLUMN_TYPES.get(kind, kind), nullable
+
+
+def _anomaly_on(settings: Settings, name: str, day: date) -> None:
+    with database.transaction(settings) as connection:
+        connection.execute(
+            text(
+                "insert into stream.anomalies (anomaly_id, device_id, sensor_id, metric, event_time, value, score, "
+                "threshold, detector, severity, is_anomaly, detected_at, event_date) values (:name, 'd', 'd', "
+                "'temperature', :day, 1, 1, 0, 'hard_limit', 'critical', true, now(), :day)"
+            ),
+            {"name": name, "day": day},
+        )
+
+
+def _places(settings: Settings) -> dict[str, str]:
+    rows = _run(settings, "select anomaly_id, tableoid::regclass::text from stream.anomalies")
+    return {name: place.removeprefix("stream.") for name, place in map(tuple, rows)}
+
+
+def test_anomalies_lie_by_month_and_those_of_a_month_without_partition_move_when_it_is_made(migrated):
+    this_month = datetime.now(UTC).date().replace(day=1)
+    last_month = (this_month - timedelta(days=1)).replace(day=1)
+    _anomaly_on(migrated, "new", this_month)
+    _anomaly_on(migrated, "late", last_month)
+    assert _places(migrated) == {"new": f"anomalies_{this_month:%Y_%m}", "late": "anomalies_default"}
+    assert partitions.ensure_anomaly_partitions(migrated) == [f"anomalies_{last_month:%Y_%m}"]
+    assert partitions.ensure_anomaly_partitions(migrated) == []
+    assert _places(migrated)["late"] == f"anomalies_{last_month:%Y_%m}"
+
+
+def test_old_anomalies_go_a_month_at_a_time_and_those_outside_the_months_one_by_one(migrated):
+    this_month = datetime.now(UTC).date().replace(day=1)
+    last_month = (this_month - timedelta(days=1)).replace(day=1)
+    partitions.ensure_anomaly_partitions(migrated)
+    for name, day in (("ancient", date(2013, 12, 2)), ("old", last_month), ("new", this_month + timedelta(days=1))):
+        _anomaly_on(migrated, name, day)
+    assert partitions.drop_anomalies_before(migrated, last_month) == ["anomalies_default"]
+    assert partitions.drop_anomalies_before(migrated, this_month) == [f"anomalies_{last_month:%Y_%m}"]
+    assert partitions.drop_anomalies_before(migrated, this_month + timedelta(days=1)) == []
+    assert _places(migrated) == {"new": f"anomalies_{this_month:%Y_%m}"}
+
+
+def test_anomalies_of_an_older_version_are_carried_over(empty):
+    with database.transaction(empty) as connection:
+        connection.execute(text("create schema registry"))
+        command.upgrade(migration.config(connection), "0003")
+    this_month = datetime.now(UTC).date()
+    _anomaly_on(empty, "recent", this_month)
+    _anomaly_on(empty, "ancient", date(2013, 12, 2))
+    registry.migrate(empty)
+    assert _places(empty) == {"recent": f"anomalies_{this_month:%Y_%m}", "ancient": "anomalies_default"}

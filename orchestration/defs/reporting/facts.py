@@ -1,0 +1,45 @@
+"""The asset `reporting_facts`: what reports need of a day, in PostgreSQL."""
+
+from typing import Any
+
+import dagster as dg
+
+from orchestration.defs.lake.partitions import day_of, days
+from orchestration.resources.installation import Installation
+
+# Only what comes by day may ask for a day again. A new version of the thresholds, or a commit of the stream, would ask
+# for every day that there is.
+_BY_DAY = dg.AssetSelection.assets("trends", "data_quality_report")
+
+
+def _when_the_day_changes() -> dg.AutomationCondition[dg.AssetKey]:
+    updated = dg.AutomationCondition.any_deps_updated().allow(_BY_DAY)
+    running = dg.AutomationCondition.any_deps_in_progress().allow(_BY_DAY)
+    condition = updated.since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
+    return condition.with_label("when the day changes")
+
+
+@dg.asset(
+    partitions_def=days(),
+    deps=["readings", "dead_letters", "enriched_readings", "trends", "data_quality_report", "thresholds"],
+    group_name="reporting",
+    owners=["team:sensorlake-data"],
+    kinds={"postgres"},
+    pool="reporting_facts",
+    retry_policy=dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL),
+    automation_condition=_when_the_day_changes(),
+    metadata={"dagster/table_name": "facts.device_days"},
+)
+def reporting_facts(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[Any]:
+    """A day of the lake as the reports need it, in schema `facts` of PostgreSQL: figures of each device and metric, of
+    each device and hour, of the day's messages and of its checks; and all versions of the thresholds.
+
+    A transaction a table replaces the day, so running it twice changes no figure. What is not in the lake yet counts
+    as nothing.
+    """
+    from orchestration.transforms import facts_of_day  # noqa: PLC0415  Arrow takes a second to import
+
+    loaded = facts_of_day.load(installation.settings, installation.lake, day_of(context.partition_key))
+    if loaded["tables_missing"]:
+        context.log.info(f"not in the lake yet: {', '.join(loaded['tables_missing'])}")
+    return dg.MaterializeResult(metadata=loaded | {"dagster/partition_row_count": loaded["device_days"]})

@@ -1,0 +1,97 @@
+"""Reads a day of the lake and loads it into schema `facts`: where reports meet the storage."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake.exceptions import TableNotFoundError
+
+from lakehouse import facts, thresholds
+from lakehouse.columns import arrow_schema
+from lakehouse.lake import Lake
+from lakehouse.tables import DEAD_LETTERS, ENRICHED_READINGS, QUALITY, READINGS, TRENDS, Table
+from orchestration.transforms import facts as shaped
+from sensorlake.errors import ThresholdsError
+from sensorlake.settings import Settings
+
+_TREND_COLUMNS = ("device_id", "metric", "count", "mean", "stddev", "min", "max", "anomalies", "gaps", "gap_seconds")
+_HOUR_COLUMNS = ("period_start", "device_id", "count", "anomalies")
+_ROWS_AT_ONCE = 131_072
+
+
+def load(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
+    """Replace the day in every table of `facts`; rows by table, and the tables of the lake that are not there yet.
+
+    Raises:
+        StackError: PostgreSQL is not reachable, or does not take the rows.
+    """
+    missing = [
+        table.name
+        for table in (READINGS, DEAD_LETTERS, ENRICHED_READINGS, TRENDS, QUALITY)
+        if _dataset(lake, table) is None
+    ]
+    trend = _trends(lake, "day", day, _TREND_COLUMNS)
+    enriched = _batches(lake, ENRICHED_READINGS, _on(day), shaped.DETAIL_COLUMNS)
+    details = shaped.details(enriched, settings.lateness_seconds)
+    days = shaped.device_days(trend, details, day, datetime.now(UTC))
+    hours = shaped.device_hours(_trends(lake, "hour", day, _HOUR_COLUMNS), day)
+    stored, dead = _count(lake, READINGS, _on(day)), _count(lake, DEAD_LETTERS, _on(day))
+    readings = shaped.reading_days(day, stored, dead, days)
+    quality = shaped.quality_results(_table(lake, QUALITY, ds.field("day") == pa.scalar(day)))
+
+    tables = {"device_days": days, "device_hours": hours, "reading_days": readings, "quality_results": quality}
+    for name, rows in tables.items():
+        facts.load(settings, name, rows, {facts.DAYS_OF[name]: day})
+    counts = {name: rows.num_rows for name, rows in tables.items()} | _load_thresholds(settings, lake)
+    return counts | {"tables_missing": missing}
+
+
+def _load_thresholds(settings: Settings, lake: Lake) -> dict[str, int]:
+    try:
+        versions = thresholds.versions(lake)
+    except ThresholdsError:
+        return {"threshold_versions": 0, "live_thresholds": 0}
+    known, live = shaped.threshold_versions(versions), thresholds.rows_of(lake, versions[0])
+    facts.merge(settings, "threshold_versions", known, ["version"])
+    facts.load(settings, "live_thresholds", shaped.live_thresholds(live), {})
+    return {"threshold_versions": known.num_rows, "live_thresholds": live.num_rows}
+
+
+def _on(day: date) -> ds.Expression:
+    return ds.field("event_date") == pa.scalar(day)
+
+
+def _trends(lake: Lake, period: str, day: date, columns: tuple[str, ...]) -> pa.Table:
+    return _table(lake, TRENDS, (ds.field("period") == period) & _on(day), columns)
+
+
+def _dataset(lake: Lake, table: Table) -> ds.Dataset | None:
+    try:
+        return lake.open(table).to_pyarrow_dataset()
+    except TableNotFoundError:
+        return None
+
+
+def _count(lake: Lake, table: Table, wanted: ds.Expression) -> int:
+    """By the files' own notes: of the partition wanted no row is read."""
+    found = _dataset(lake, table)
+    return found.count_rows(filter=wanted) if found is not None else 0
+
+
+def _table(lake: Lake, table: Table, wanted: ds.Expression, columns: tuple[str, ...] | None = None) -> pa.Table:
+    schema = arrow_schema(table.record)
+    names = list(columns or schema.names)
+    found = _dataset(lake, table)
+    if found is None:
+        return schema.empty_table().select(names)
+    return found.to_table(columns=names, filter=wanted).cast(pa.schema([schema.field(name) for name in names]))
+
+
+def _batches(lake: Lake, table: Table, wanted: ds.Expression, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    found = _dataset(lake, table)
+    if found is not None:
+        yield from found.to_batches(
+            columns=list(columns), filter=wanted, batch_size=_ROWS_AT_ONCE, batch_readahead=4, fragment_readahead=2
+        )
