@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
-from lakehouse.tables import Table
+from lakehouse.tables import Owner, Table
+from sensorlake.errors import LakeError
 from sensorlake.settings import Settings
 
 
@@ -36,3 +38,17 @@ class Lake:
     def open(self, table: Table) -> DeltaTable:
         """The table as it is now. Only its owner may write to it (docs/decisions/one-writer-per-table.md)."""
         return DeltaTable(self.uri(table), storage_options=dict(self.options))
+
+    def existing(self, table: Table) -> DeltaTable:
+        """As `open`, for those who cannot make the table.
+
+        Raises:
+            LakeError: it is not there yet; the message says who makes it.
+        """
+        try:
+            return self.open(table)
+        except TableNotFoundError:
+            maker = (
+                "`sensorlake stream`" if table.owner is Owner.STREAM else f"a run of the asset {table.name} in Dagster"
+            )
+            raise LakeError(f"there is no table {table.name} in {self.root} yet: {maker} makes it") from None

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import TableNotFoundError
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
@@ -19,7 +18,6 @@ from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, ENRICHED_READINGS, READINGS, TRENDS, Table
 from orchestration.transforms import enrichment, trends
 from orchestration.transforms.registry_facts import RegistryFacts
-from sensorlake.errors import LakeError
 
 # Of 14 million readings a day a Python worker has a sixteenth in its memory at once.
 _SHARDS = 16
@@ -39,7 +37,7 @@ def write_enriched(spark: SparkSession, lake: Lake, facts: RegistryFacts, day: d
     Raises:
         LakeError: the stream has written no readings yet.
     """
-    version = _opened(lake, READINGS).version()
+    version = lake.existing(READINGS).version()
     creation.ensure(lake, ENRICHED_READINGS)
     arrived, kept = Observation(), Observation()
     readings = _day(spark, lake, READINGS, day, version).observe(arrived, F.count(F.lit(1)).alias("rows"))
@@ -76,7 +74,7 @@ def write_trends(spark: SparkSession, lake: Lake, day: date) -> Written:
     Raises:
         LakeError: there are no enriched readings yet.
     """
-    version = _opened(lake, ENRICHED_READINGS).version()
+    version = lake.existing(ENRICHED_READINGS).version()
     table = creation.ensure(lake, TRENDS)
     readings = _day(spark, lake, ENRICHED_READINGS, day, version).select(*trends.COLUMNS)
     shard = F.pmod(F.xxhash64("device_id"), F.lit(_SHARDS))
@@ -122,19 +120,9 @@ def write_trends(spark: SparkSession, lake: Lake, day: date) -> Written:
 
 def _day(spark: SparkSession, lake: Lake, table: Table, day: date, version: int | None = None) -> DataFrame:
     """The day's rows, of one version of the table: a late commit must not count half."""
-    opened = version if version is not None else _opened(lake, table).version()
+    opened = version if version is not None else lake.existing(table).version()
     rows = spark.read.format("delta").option("versionAsOf", opened).load(table.path(lake.root))
     return rows.where(F.col("event_date") == F.lit(day))
-
-
-def _opened(lake: Lake, table: Table) -> DeltaTable:
-    try:
-        return lake.open(table)
-    except TableNotFoundError:
-        raise LakeError(
-            f"there is no table {table.name} in {lake.root} yet: `sensorlake stream` makes those of the stream, a run "
-            "of the asset of that name the others"
-        ) from None
 
 
 def _rows(table: DeltaTable, period: str, days: list[date]) -> pa.Table:

@@ -29,7 +29,7 @@ FIELDS = {
     "baseline": "device_id metric since until windows readings centre spread mean stddev within between min max "
     "deciles low high hours steepest flat interval_seconds shifted_at computed_at",
     "threshold_candidate": "device_id metric lower upper mean stddev z_limit unit source note live_mean live_stddev "
-    "change expected_alarms expected_readings computed_at",
+    "change expected_alarms live_alarms expected_readings computed_at",
     "quality_result": "day table check severity passed examined offenders observed detail checked_at",
 }
 SCHEMAS = sorted(file.stem for file in avro.FOLDER.glob("*.avsc"))

@@ -1,0 +1,45 @@
+"""The asset `threshold_candidates`: the limits that the next version may bring."""
+
+from typing import Any
+
+import dagster as dg
+
+from orchestration.metadata import column_lineage, table_schema
+from orchestration.resources.installation import Installation
+
+_RULES = "postgres/registry/alert_rules"
+_LINEAGE = column_lineage(
+    {
+        "device_id": {"baselines": ["device_id"], _RULES: ["device_id"]},
+        "metric": {"baselines": ["metric"], _RULES: ["metric"]},
+        "mean": {"baselines": ["centre"]},
+        "stddev": {"baselines": ["spread"]},
+        "z_limit": {_RULES: ["z_limit"], "baselines": ["low", "high", "centre", "spread"]},
+        "lower": {_RULES: ["lower"]},
+        "upper": {_RULES: ["upper"]},
+        "unit": {_RULES: ["unit"]},
+    }
+)
+
+
+@dg.asset(
+    deps=["baselines", dg.AssetKey(["postgres", "registry", "alert_rules"])],
+    group_name="thresholds",
+    owners=["team:sensorlake-operations"],
+    kinds={"numpy", "deltalake"},
+    pool="threshold_candidates",
+    metadata={
+        "dagster/column_schema": table_schema("threshold_candidate"),
+        "dagster/column_lineage": _LINEAGE,
+        "dagster/table_name": "threshold_candidates",
+    },
+)
+def threshold_candidates(installation: Installation) -> dg.MaterializeResult[Any]:
+    """Limits from the baselines, the registry's rules where there is none, and those set by hand; each beside the live
+    one, with the alarms that it would have raised in the last day."""
+    from lakehouse import registry  # noqa: PLC0415  imports SQLAlchemy
+    from orchestration.learning import refresh  # noqa: PLC0415  imports Arrow and numpy
+
+    settings = installation.settings
+    rules = registry.alert_rules(settings)
+    return dg.MaterializeResult(metadata=refresh.write_candidates(installation.lake, settings, rules))

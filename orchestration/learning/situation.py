@@ -1,0 +1,168 @@
+"""What the lake says about the live thresholds: has anything come that asks for new ones? And the answer, pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from detection import stability
+from lakehouse import thresholds
+from lakehouse.lake import Lake
+from lakehouse.tables import ANOMALIES, BASELINES, FEATURES
+from lakehouse.thresholds import Version
+from orchestration.learning import windows
+from sensorlake.errors import LakeError
+from sensorlake.settings import Settings
+
+# With fewer windows than this of a metric, chance alone moves its index by 0.05.
+_LEAST_WINDOWS = 200
+# Shorter spans than this hold too few windows of five minutes.
+_LONG_SPAN = timedelta(hours=1)
+_DAY = timedelta(days=1)
+# A device more than half of whose readings are abnormal is not faulty for a moment: its normal is another.
+_STEADY = 0.5
+_LEAST_READINGS = 30
+
+
+@dataclass(frozen=True)
+class Situation:
+    """At `now`: the live version; the features' table version; the largest stability index of a metric; of the
+    readings since the live version (of the drift minutes at most) how many there are and how many are abnormal; and
+    the devices of which most are."""
+
+    now: datetime
+    live: Version
+    features_version: int
+    readings: int
+    drifting_metric: str | None
+    stability_index: float
+    alarms: int
+    steadily_alarming: tuple[str, ...]
+
+    @property
+    def alarm_rate(self) -> float:
+        return self.alarms / self.readings if self.readings else 0.0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The last refresh that was asked for."""
+
+    at: datetime
+    features_version: int
+
+
+def assess(lake: Lake, settings: Settings, now: datetime) -> Situation:
+    """Look at the lake.
+
+    Raises:
+        LakeError: a table that is needed is not there yet.
+    """
+    live = thresholds.versions(lake)[0]
+    features = lake.existing(FEATURES)
+    span = timedelta(minutes=settings.drift_minutes)
+    metric, index = _largest_drift(lake, now - span, now)
+    since = max(now - span, live.published_at)
+    given, series = windows.read(features, since, now, since)
+    usable = given.usable()
+    readings = usable.groups.total(usable.count)
+    alarms = _alarms(lake, live.version, since)
+    keys = list(zip(series.device_id.to_pylist(), series.metric.to_pylist(), strict=True))
+    steady = {
+        device
+        for (device, name), count in zip(keys, readings, strict=True)
+        if count >= _LEAST_READINGS and alarms.get((device, name), 0) > _STEADY * count
+    }
+    return Situation(
+        now,
+        live,
+        features.version(),
+        int(readings.sum()),
+        metric,
+        index,
+        sum(alarms.values()),
+        tuple(sorted(steady)),
+    )
+
+
+def reason_to_refresh(found: Situation, last: Attempt | None, settings: Settings) -> tuple[str | None, str]:
+    """(kind of cause or None, what is to be said of it).
+
+    Kinds: first (nothing was learned yet), new data, drift, alarms.
+    """
+    live, now = found.live, found.now
+    held_until = live.published_at + timedelta(minutes=settings.rollback_hold_minutes)
+    if live.kind == "rollback" and now < held_until:
+        held = f"held until {held_until:%F %T}"
+        return None, f"{live.by} rolled back to the limits of version {live.data['rows_of']}; {held}"
+    if last and found.features_version <= last.features_version:
+        return None, "no new windows since the last refresh"
+    if last and now - last.at < timedelta(minutes=settings.retry_minutes):
+        return (
+            None,
+            f"a refresh was asked for at {last.at:%T}; the next may be {settings.retry_minutes:g} minutes later",
+        )
+    if live.learned == 0 and live.kind == "first":
+        return "first", f"nothing was learned yet; features version {found.features_version}"
+    if found.alarm_rate > settings.alarm_rate_limit:
+        rate = f"{found.alarm_rate:.2%} of {found.readings} readings"
+        return "alarms", f"{rate} are abnormal by version {live.version}, more than {settings.alarm_rate_limit:.2%}"
+    if found.steadily_alarming:
+        named = ", ".join(found.steadily_alarming[:5])
+        return "alarms", f"most readings of {named} are abnormal by version {live.version}"
+    if found.stability_index > settings.drift_limit:
+        return "drift", f"{found.drifting_metric} drifted: stability index {found.stability_index:.2f} of its windows"
+    refreshed = max(live.published_at, last.at) if last else live.published_at
+    if now - refreshed >= timedelta(minutes=settings.refresh_minutes):
+        return "new data", f"{settings.refresh_minutes:g} minutes since the last refresh, and new windows"
+    fits = f"{found.alarm_rate:.3%} abnormal, stability index {found.stability_index:.2f}"
+    return None, f"version {live.version} fits: {fits}"
+
+
+def _largest_drift(lake: Lake, start: datetime, now: datetime) -> tuple[str | None, float]:
+    """The metric whose windows moved furthest against the deciles of their own devices, and its index."""
+    try:
+        known = lake.existing(BASELINES).to_pyarrow_table(columns=["device_id", "metric", "deciles"])
+    except LakeError:
+        return None, 0.0
+    given, series = windows.read(lake.existing(FEATURES), start, now, now if now - start >= _LONG_SPAN else start)
+    usable = given.usable()
+    found = pa.table({"device_id": series.device_id, "metric": series.metric, "series": np.arange(series.count)})
+    joined = found.join(known, ["device_id", "metric"], join_type="inner")
+    if joined.num_rows == 0:
+        return None, 0.0
+    deciles = np.full((series.count, stability.BINS - 1), np.nan)
+    numbers = joined["series"].to_numpy()
+    deciles[numbers] = joined["deciles"].combine_chunks().flatten().to_numpy().reshape(-1, stability.BINS - 1)
+    usable = usable.where(np.isfinite(deciles[usable.series, 0]))
+    expected = stability.shares(deciles)[usable.series]
+    fallen = np.eye(stability.BINS)[stability.bins(usable.series, usable.mean, deciles)]
+    codes = series.metric.dictionary_encode()
+    metric = codes.indices.to_numpy()[usable.series]
+    largest: tuple[str | None, float] = (None, 0.0)
+    for code, name in enumerate(codes.dictionary.to_pylist()):
+        chosen = metric == code
+        if chosen.sum() < _LEAST_WINDOWS:
+            continue
+        index = float(stability.index(fallen[chosen].sum(axis=0), expected[chosen].mean(axis=0)))
+        largest = max(largest, (name, index), key=lambda pair: pair[1])
+    return largest
+
+
+def _alarms(lake: Lake, version: int, since: datetime) -> dict[tuple[str, str], int]:
+    """Anomalies of the live version since a moment, by device and metric."""
+    try:
+        table = lake.existing(ANOMALIES)
+    except LakeError:
+        return {}
+    chosen = (
+        (ds.field("event_date") >= since.date())
+        & (ds.field("event_time") >= since)
+        & (ds.field("threshold_version") == version)
+    )
+    rows = table.to_pyarrow_dataset().to_table(columns=["anomaly_id", "device_id", "metric"], filter=chosen)
+    counted = rows.group_by(["device_id", "metric"]).aggregate([("anomaly_id", "count_distinct")])
+    keys = zip(counted["device_id"].to_pylist(), counted["metric"].to_pylist(), strict=True)
+    return dict(zip(keys, counted["anomaly_id_count_distinct"].to_pylist(), strict=True))
