@@ -48,6 +48,22 @@ class DeadLetter:
         return Place(self.source_partition, self.source_offset)
 
 
+def described(letter: DeadLetter, most: int) -> str:
+    """A letter in a few lines; at most `most` characters of its message."""
+    times = "once" if letter.replay_count == 1 else f"{letter.replay_count} times"
+    return "\n".join(
+        (
+            f"id        {letter.place} of {letter.source_topic}",
+            # A reason may end with a name out of the message.
+            f"reason    {printable(letter.dq_reason.encode(), 200)}",
+            f"received  {letter.received_at:%Y-%m-%d %H:%M:%S.%f} UTC",
+            f"replayed  {times if letter.replay_count else 'never'}",
+            f"key       {'(no key)' if letter.key is None else printable(letter.key, 200)}",
+            f"message   {printable(letter.payload, most)}",
+        )
+    )
+
+
 def printable(content: bytes | None, most: int | None = None) -> str:
     r"""Bytes of unknown origin as text that no terminal takes for a command.
 

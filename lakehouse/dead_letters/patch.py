@@ -22,6 +22,17 @@ def parse(text: str) -> dict[str, Any]:
     return patch
 
 
+def correction(patch: str | None, stamp: bool) -> "Correction | None":
+    """What a user asked for; None where the bytes are to go as they came.
+
+    Raises:
+        DeadLetterError: the patch is no JSON object.
+    """
+    if not patch and not stamp:
+        return None
+    return Correction(parse(patch) if patch else {}, stamp)
+
+
 def merged(target: Any, patch: Any) -> Any:
     """`target` changed as `patch` says: null takes a member away, objects are merged, all else is replaced.
 

@@ -64,6 +64,17 @@ class Tally:
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 
+    def sentence(self, *, dry_run: bool) -> str:
+        """What happened, for people."""
+        parts = [
+            f"{self.sent} {'would be sent' if dry_run else 'sent'} ({self.json_objects} of them are JSON objects)",
+            f"{self.done_before} were sent before",
+            f"{self.quarantined} are quarantined",
+        ]
+        if self.not_patchable:
+            parts.append(f"{self.not_patchable} are no JSON objects and cannot be corrected")
+        return "; ".join(parts)
+
 
 @dataclass(frozen=True)
 class Plan:
