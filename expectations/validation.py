@@ -125,7 +125,7 @@ def _keep(judged: Judged, result: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Great Expectations tells nobody that it runs, and keeps its own deprecations to itself."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -134,7 +134,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-@_quiet()
+@quiet()
 def _validate(judged: Sequence[Judged], frame: Any, batches: Any, *, complete: bool = False) -> list[Any]:
     """Results in the order of `judged`."""
     import great_expectations as gx  # noqa: PLC0415  takes seconds to import
@@ -161,7 +161,7 @@ def _validate(judged: Sequence[Judged], frame: Any, batches: Any, *, complete: b
     return [by_name[each.expectation.name] for each in judged]
 
 
-@_quiet()
+@quiet()
 def _batches(table: str) -> Any:
     """A definition that takes data frames, in a context that lives in memory."""
     import great_expectations as gx  # noqa: PLC0415
@@ -178,10 +178,7 @@ def _plain(rows: "pa.Table", places: Sequence[int], columns: Sequence[str]) -> l
     import pyarrow as pa  # noqa: PLC0415  definitions load without Arrow
 
     taken = rows.select(list(columns)).take(pa.array(list(places), pa.int64()))
-    return [
-        {name: _shown(value) for name, value in row.items()}
-        for row in taken.to_pylist()
-    ]
+    return [{name: _shown(value) for name, value in row.items()} for row in taken.to_pylist()]
 
 
 def _shown(value: Any) -> Any:

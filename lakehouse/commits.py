@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs  # type: ignore[import-untyped]
 
@@ -40,7 +39,7 @@ def batches(lake: Lake, table: Table, day: date) -> list[Batch] | None:
     """The batches committed from the start of `day` to an hour after its end, the oldest first; None where the log of
     that time is gone, at least in part."""
     start = datetime.combine(day, time(), UTC)
-    known = DeltaTable(lake.uri(table), storage_options=dict(lake.options), without_files=True)
+    known = lake.open(table)
     known.load_as_version(start + timedelta(days=1) + _AFTER)
     found: list[Batch] = []
     store = fs.PyFileSystem(DeltaStorageHandler(lake.uri(table), dict(lake.options)))
