@@ -113,8 +113,8 @@ def replay(
 ) -> None:
     """Send dead letters to the raw topic again, where the stream judges them as it judges any message.
 
-    A letter is sent once; should it fail again, it is a new dead letter with a higher replay_count. After three tries
-    it is quarantined. The last line of the output is a JSON summary.
+    A letter is sent once; should it fail again, it is a new dead letter with a higher replay_count, until it is
+    quarantined after three tries. The last line of the output is a JSON summary.
     """
     from lakehouse.dead_letters import patch as patches  # noqa: PLC0415  imports Arrow
     from lakehouse.dead_letters import selection  # noqa: PLC0415
