@@ -103,9 +103,8 @@ class Appender:
         """How many files could be merged: the small ones beyond one a partition."""
         files = pa.table(self._table.get_add_actions(flatten=True))
         small = files.filter(pc.less(files["size_bytes"], _FILE_BYTES // 2))
-        partition = f"partition.{self._partition}"
-        partitions = pc.count_distinct(small[partition], mode="all").as_py() if self._partition else 1
-        return max(0, small.num_rows - partitions)
+        partitions = {path.rpartition("/")[0] for path in small["path"].to_pylist()}
+        return small.num_rows - len(partitions)
 
     def dataset(self) -> ds.Dataset:
         """The rows as this writer left them; filters skip files by their statistics."""

@@ -7,6 +7,7 @@
 Each step starts from what the table's log says, so that running all of it again changes nothing.
 """
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -44,7 +45,7 @@ class Shape:
     """Files under half of the size that merging aims at."""
     most_files_a_partition: int
     oldest: str | None
-    """First and last partition."""
+    """First and last day."""
     newest: str | None
 
     def as_dict(self) -> dict[str, int | str]:
@@ -76,9 +77,10 @@ def shape(found: DeltaTable, table: Table) -> Shape:
     """Read from the log alone."""
     files = pa.table(found.get_add_actions(flatten=True))
     small = int(pc.sum(pc.less(files["size_bytes"], _FILE_BYTES // 2)).as_py() or 0)
-    if table.partition is None or files.num_rows == 0:
-        return Shape(small, files.num_rows, None, None)
-    partitions = files[f"partition.{table.partition}"]
-    most = int(pc.max(partitions.value_counts().field("counts")).as_py())
-    span = pc.min_max(partitions).as_py()
+    by_partition = Counter(path.rpartition("/")[0] for path in files["path"].to_pylist())
+    most = max(by_partition.values(), default=0)
+    column = retention.day_column(table)
+    if column is None or files.num_rows == 0:
+        return Shape(small, most, None, None)
+    span = pc.min_max(files[f"partition.{column}"]).as_py()
     return Shape(small, most, str(span["min"]), str(span["max"]))

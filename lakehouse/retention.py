@@ -40,12 +40,22 @@ def first_kept(today: date, days: int) -> date:
     return today - timedelta(days=days)
 
 
+def day_column(table: Table) -> str | None:
+    """The partition column that holds a day, which is the last one; None where the table has none.
+
+    >>> day_column(TRENDS)
+    'event_date'
+    """
+    return table.partition[-1] if isinstance(table.partition, tuple) else table.partition
+
+
 def drop_before(opened: DeltaTable, table: Table, day: date) -> int:
     """Delete all partitions of days before `day`; how many files that were. Nothing is committed where none are.
 
     Only the table's owner may call this, as it writes. The files themselves go with a later vacuum.
     """
-    if table.partition is None:
+    column = day_column(table)
+    if column is None:
         return 0
-    dropped = opened.delete(f"{table.partition} < '{day.isoformat()}'")
+    dropped = opened.delete(f"{column} < '{day.isoformat()}'")
     return int(dropped["num_removed_files"])
