@@ -18,7 +18,8 @@ class Groups:
 
     def total(self, values: NDArray[np.generic]) -> Floats:
         """Sum of the values of each group, shape (count,)."""
-        return np.bincount(self.of, weights=values.astype(np.float64), minlength=self.count)
+        found = np.bincount(self.of, weights=values.astype(np.float64), minlength=self.count)
+        return found.astype(np.float64)  # of no rows at all numpy counts in integers
 
     def mean(self, values: Floats, weights: Floats) -> Floats:
         """Weighted mean of each group; NaN for a group without weight."""

@@ -87,23 +87,16 @@ def assess(lake: Lake, settings: Settings, now: datetime) -> Situation:
     )
 
 
-def reason_to_refresh(found: Situation, last: Attempt | None, settings: Settings) -> tuple[str | None, str]:
-    """(kind of cause or None, what is to be said of it).
+def reason_to_refresh(  # noqa: PLR0911  one return a cause
+    found: Situation, last: Attempt | None, settings: Settings
+) -> tuple[str | None, str]:
+    """(kind of cause, or None where there is none; what is to be said of it).
 
-    Kinds: first (nothing was learned yet), new data, drift, alarms.
+    Kinds: first (nothing was learned yet), alarms, drift, new data.
     """
-    live, now = found.live, found.now
-    held_until = live.published_at + timedelta(minutes=settings.rollback_hold_minutes)
-    if live.kind == "rollback" and now < held_until:
-        held = f"held until {held_until:%F %T}"
-        return None, f"{live.by} rolled back to the limits of version {live.data['rows_of']}; {held}"
-    if last and found.features_version <= last.features_version:
-        return None, "no new windows since the last refresh"
-    if last and now - last.at < timedelta(minutes=settings.retry_minutes):
-        return (
-            None,
-            f"a refresh was asked for at {last.at:%T}; the next may be {settings.retry_minutes:g} minutes later",
-        )
+    if waiting := _reason_to_wait(found, last, settings):
+        return None, waiting
+    live = found.live
     if live.learned == 0 and live.kind == "first":
         return "first", f"nothing was learned yet; features version {found.features_version}"
     if found.alarm_rate > settings.alarm_rate_limit:
@@ -115,10 +108,23 @@ def reason_to_refresh(found: Situation, last: Attempt | None, settings: Settings
     if found.stability_index > settings.drift_limit:
         return "drift", f"{found.drifting_metric} drifted: stability index {found.stability_index:.2f} of its windows"
     refreshed = max(live.published_at, last.at) if last else live.published_at
-    if now - refreshed >= timedelta(minutes=settings.refresh_minutes):
+    if found.now - refreshed >= timedelta(minutes=settings.refresh_minutes):
         return "new data", f"{settings.refresh_minutes:g} minutes since the last refresh, and new windows"
     fits = f"{found.alarm_rate:.3%} abnormal, stability index {found.stability_index:.2f}"
     return None, f"version {live.version} fits: {fits}"
+
+
+def _reason_to_wait(found: Situation, last: Attempt | None, settings: Settings) -> str | None:
+    live, now = found.live, found.now
+    held_until = live.published_at + timedelta(minutes=settings.rollback_hold_minutes)
+    if live.kind == "rollback" and now < held_until:
+        held = f"refreshes are held until {held_until:%F %T}"
+        return f"{live.by} rolled back to the limits of version {live.data['rows_of']}; {held}"
+    if last and found.features_version <= last.features_version:
+        return "no new windows since the last refresh"
+    if last and now - last.at < timedelta(minutes=settings.retry_minutes):
+        return f"a refresh was asked for at {last.at:%T}; the next may be {settings.retry_minutes:g} minutes later"
+    return None
 
 
 def _largest_drift(lake: Lake, start: datetime, now: datetime) -> tuple[str | None, float]:
@@ -130,12 +136,11 @@ def _largest_drift(lake: Lake, start: datetime, now: datetime) -> tuple[str | No
     given, series = windows.read(lake.existing(FEATURES), start, now, now if now - start >= _LONG_SPAN else start)
     usable = given.usable()
     found = pa.table({"device_id": series.device_id, "metric": series.metric, "series": np.arange(series.count)})
-    joined = found.join(known, ["device_id", "metric"], join_type="inner")
-    if joined.num_rows == 0:
-        return None, 0.0
+    numbered = known.drop(["deciles"]).append_column("row", pa.array(np.arange(known.num_rows)))
+    joined = found.join(numbered, ["device_id", "metric"], join_type="inner")
+    all_deciles = known["deciles"].combine_chunks().flatten().to_numpy().reshape(-1, stability.BINS - 1)
     deciles = np.full((series.count, stability.BINS - 1), np.nan)
-    numbers = joined["series"].to_numpy()
-    deciles[numbers] = joined["deciles"].combine_chunks().flatten().to_numpy().reshape(-1, stability.BINS - 1)
+    deciles[joined["series"].to_numpy()] = all_deciles[joined["row"].to_numpy()]
     usable = usable.where(np.isfinite(deciles[usable.series, 0]))
     expected = stability.shares(deciles)[usable.series]
     fallen = np.eye(stability.BINS)[stability.bins(usable.series, usable.mean, deciles)]

@@ -9,6 +9,7 @@ from sensorlake.settings import Settings
 
 if TYPE_CHECKING:
     from lakehouse.lake import Lake
+    from lakehouse.registry import AlertRule
 
 
 class Installation(dg.ConfigurableResource):
@@ -27,3 +28,9 @@ class Installation(dg.ConfigurableResource):
         from lakehouse.lake import Lake  # noqa: PLC0415  imports delta-rs
 
         return Lake(self.lake_root) if self.lake_root else Lake.of(self.settings)
+
+    def alert_rules(self) -> "list[AlertRule]":
+        """The registry's limits, before anything is learned."""
+        from lakehouse import registry  # noqa: PLC0415  imports SQLAlchemy
+
+        return registry.alert_rules(self.settings)

@@ -1,9 +1,11 @@
 """Small real tables in a local folder, and Spark for those tests that need it."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from lakehouse.lake import Lake
@@ -14,6 +16,13 @@ from sensorlake.settings import PREFIX
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """An ephemeral instance whose temporary folder goes with the test."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield dg.DagsterInstance.ephemeral(tempdir=folder)
 
 
 @pytest.fixture(scope="session")

@@ -37,9 +37,7 @@ _LINEAGE = column_lineage(
 def threshold_candidates(installation: Installation) -> dg.MaterializeResult[Any]:
     """Limits from the baselines, the registry's rules where there is none, and those set by hand; each beside the live
     one, with the alarms that it would have raised in the last day."""
-    from lakehouse import registry  # noqa: PLC0415  imports SQLAlchemy
     from orchestration.learning import refresh  # noqa: PLC0415  imports Arrow and numpy
 
-    settings = installation.settings
-    rules = registry.alert_rules(settings)
-    return dg.MaterializeResult(metadata=refresh.write_candidates(installation.lake, settings, rules))
+    rules = installation.alert_rules()
+    return dg.MaterializeResult(metadata=refresh.write_candidates(installation.lake, installation.settings, rules))

@@ -41,5 +41,5 @@ def thresholds(
     from orchestration.learning import refresh  # noqa: PLC0415  imports Arrow and numpy
 
     why = config.why or context.run.tags.get(CAUSE) or "asked for in Dagster"
-    by = config.by or f"dagster run {context.run_id[:8]}"
-    return dg.MaterializeResult(metadata=refresh.publish(installation.lake, by=by, why=why, run=context.run_id))
+    by = config.by or f"dagster run {context.run.run_id[:8]}"
+    return dg.MaterializeResult(metadata=refresh.publish(installation.lake, by=by, why=why, run=context.run.run_id))
