@@ -58,9 +58,10 @@ def _named(piece: "pa.Table", names: list[str], holds: "Callable[[pa.ChunkedArra
 
     if not names:
         return pa.nulls(piece.num_rows, pa.string())
-    parts = [pc.if_else(holds(piece[name]), pa.scalar(name), pa.scalar(None, pa.string())) for name in names]
-    joined = pc.binary_join_element_wise(*parts, ", ", null_handling="skip")
-    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
+    # Joined without nulls: Arrow loses rows where the only part of one is null.
+    parts = [pc.if_else(holds(piece[name]), f"{name}, ", "") for name in names]
+    joined = pc.binary_join_element_wise(*parts, "")
+    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), pc.utf8_rtrim(joined, ", "))
 
 
 def of_metric(piece: "pa.Table") -> "Mapping[str, pa.Array]":

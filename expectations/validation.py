@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from expectations.expectation import SHOWN, Expectation, Finding, Suite
@@ -67,7 +68,7 @@ def judge(suite: Suite, data: "Data", only: Sequence[str] | None = None) -> list
             each.detail = f"cannot be judged: the table has no column {', '.join(lacking)}"
         else:
             able.append(each)
-    batches = _batches(suite.table)
+    batches = _batches()
     _judge_rows([each for each in able if each.expectation.figures is None], suite, data, batches)
     for each in able:
         if each.expectation.figures is not None:
@@ -161,16 +162,18 @@ def _validate(judged: Sequence[Judged], frame: Any, batches: Any, *, complete: b
     return [by_name[each.expectation.name] for each in judged]
 
 
+@cache
 @quiet()
-def _batches(table: str) -> Any:
-    """A definition that takes data frames, in a context that lives in memory."""
+def _batches() -> Any:
+    """A definition that takes data frames, in a context that lives in memory; one a process, as each leaves a folder
+    behind."""
     import great_expectations as gx  # noqa: PLC0415
     from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     return (
-        context.data_sources.add_pandas("lake").add_dataframe_asset(table).add_batch_definition_whole_dataframe("day")
+        context.data_sources.add_pandas("lake").add_dataframe_asset("table").add_batch_definition_whole_dataframe("day")
     )
 
 

@@ -40,7 +40,10 @@ def batches(lake: Lake, table: Table, day: date) -> list[Batch] | None:
     that time is gone, at least in part."""
     start = datetime.combine(day, time(), UTC)
     known = lake.open(table)
-    known.load_as_version(start + timedelta(days=1) + _AFTER)
+    try:
+        known.load_as_version(start + timedelta(days=1) + _AFTER)
+    except FileNotFoundError:
+        return None
     found: list[Batch] = []
     store = fs.PyFileSystem(DeltaStorageHandler(lake.uri(table), dict(lake.options)))
     for commit in _backwards(store, known.version()):
