@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import boto3
+import dagster as dg
 import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -28,6 +29,8 @@ from lakehouse.dead_letters.selection import Selection
 from lakehouse.lake import Lake
 from lakehouse.registry import replays
 from lakehouse.tables import DEAD_LETTERS
+from orchestration.defs.dead_letters import jobs
+from orchestration.resources.installation import Installation
 from sensorlake.errors import DeadLetterError
 from sensorlake.settings import PREFIX, Settings
 from streaming import topics
@@ -247,3 +250,18 @@ def test_killed_for_good_half_way_nothing_is_lost(own):
     values = Counter(value for value, _, _ in in_raw_topic(own))
     assert len(values) == 2000
     assert sum(values.values()) <= 2000 + 500
+
+
+def test_the_dagster_job_replays_as_the_command_does(own, monkeypatch):
+    for variable, value in environment(own).items():
+        monkeypatch.setenv(variable, value)
+    add(own, letter(own, 0, b"x"), letter(own, 1, b"y", tries=3))
+    chosen = {"reason": "malformed", "dry_run": False}
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = jobs.replay_dead_letters.execute_in_process(
+            instance=instance,
+            resources={"installation": Installation()},
+            run_config={"ops": {"send_dead_letters_again": {"config": chosen}}},
+        )
+    assert done.output_for_node("send_dead_letters_again").items() >= {"sent": 1, "quarantined": 1}.items()
+    assert [value for value, _, _ in in_raw_topic(own)] == [b"x"]

@@ -5,14 +5,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 from influxdb_client import InfluxDBClient
 from pydantic import SecretStr
+from sqlalchemy import text
 
+from lakehouse import registry
+from lakehouse.registry import database
+from orchestration.defs.maintenance import servers
 from orchestration.lib import influxdb
+from orchestration.resources.installation import Installation
 from sensorlake.errors import StackError
-from sensorlake.settings import Settings
+from sensorlake.settings import PREFIX, Settings
 from streaming.sinks.influxdb import InfluxSink
 
 pytestmark = pytest.mark.integration
@@ -123,3 +129,23 @@ def test_a_token_that_may_not_do_this_is_told_so(own) -> None:
 def test_a_server_that_does_not_answer_is_named(own) -> None:
     with pytest.raises(StackError, match=r"127\.0\.0\.1:9.*sensorlake up"):
         influxdb.ensure(own.model_copy(update={"influxdb_url": "http://127.0.0.1:9"}))
+
+
+def test_the_nightly_job_does_it_and_sees_to_the_months_of_anomalies(own, client, monkeypatch) -> None:
+    registry.migrate(own)
+    for field, value in own:
+        plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+        monkeypatch.setenv(PREFIX + field.upper(), str(plain))
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = servers.maintain_servers.execute_in_process(
+            instance=instance, resources={"installation": Installation()}
+        )
+    assert done.success
+    assert kept_days(client, own.influxdb_bucket) == [30]
+    with database.transaction(own) as connection:
+        found = connection.execute(
+            text("select inhrelid::regclass::text from pg_inherits where inhparent = 'stream.anomalies'::regclass")
+        )
+        months = {row[0] for row in found}
+    next_month = (HOUR.replace(day=1) + timedelta(days=32)).strftime("%Y_%m")
+    assert any(next_month in month for month in months), months
