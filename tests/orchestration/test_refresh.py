@@ -229,10 +229,9 @@ def test_candidates_compared_with_a_version_that_is_live_no_more_are_refused(lak
 
 
 def tick(lake, instance, cursor=None):
-    context = dg.build_sensor_context(
-        instance=instance, cursor=cursor, resources={"installation": WithRule(lake_root=lake.root)}
-    )
-    return sensors_module.thresholds_need_refresh(context)
+    resources = {"installation": WithRule(lake_root=lake.root)}
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+        return sensors_module.thresholds_need_refresh(context)
 
 
 def test_the_sensor_asks_once_and_then_only_with_a_cause(lake_with_first_version, instance, now, monkeypatch):
@@ -288,7 +287,8 @@ def test_versions_that_people_publish_show_in_dagster(lake_with_first_version, i
     write(lake, FEATURES, windows(now, level(20.0, 60)))
     assert refresh(lake, instance).success
     threshold_changes.roll_back(lake, 1, by="ann", why="too strict")
-    context = dg.build_sensor_context(instance=instance, resources={"installation": WithRule(lake_root=lake.root)})
-    result = sensors_module.thresholds_published_by_hand(context)
+    resources = {"installation": WithRule(lake_root=lake.root)}
+    with dg.build_sensor_context(instance=instance, resources=resources) as context:
+        result = sensors_module.thresholds_published_by_hand(context)
     assert [event.metadata["version"].value for event in result.asset_events] == [1, 3], "2 was reported by its run"
     assert result.cursor == "3"

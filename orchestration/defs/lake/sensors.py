@@ -1,0 +1,102 @@
+"""Asks for days again whose readings changed, and lets conditions ask for the rest."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from orchestration.defs.lake.partitions import days
+from orchestration.resources.installation import Installation
+from sensorlake.errors import SensorlakeError
+
+DAILY = ("enriched_readings", "trends", "data_quality_report", "reporting_facts")
+CAUSE = "sensorlake/cause"
+
+# Late readings come in bursts: a day is asked for when none has come for a while, or when they do not stop.
+_QUIET = timedelta(minutes=5)
+_LONGEST_WAIT = timedelta(hours=1)
+# The day that is not over yet changes all the time.
+_TODAY_EVERY = timedelta(hours=1)
+_AT_ONCE = 10
+
+
+@dg.sensor(
+    target=dg.AssetSelection.assets(*DAILY),
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for the days of the lake whose readings changed since they were last worked through.",
+)
+def changed_days(context: dg.SensorEvaluationContext, installation: Installation) -> dg.SkipReason | dg.SensorResult:
+    from lakehouse import changes  # noqa: PLC0415  imports Arrow
+    from lakehouse.tables import READINGS  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    cursor = json.loads(context.cursor) if context.cursor else {"version": None, "waiting": {}, "today": None}
+    try:
+        news = changes.since(installation.lake, READINGS, cursor["version"])
+    except SensorlakeError as error:
+        return dg.SkipReason(str(error))
+    waiting = merged(cursor["waiting"], news.days, now)
+    due = list(days_due(waiting, now, cursor["today"]))[:_AT_ONCE]
+    keys = set(days().get_partition_keys(now))
+    requests = list(_requests([day for day in due if day in keys], news.version, now, keys))
+    if now.date().isoformat() in due:
+        cursor["today"] = now.isoformat()
+    left = {day: times for day, times in waiting.items() if day not in due}
+    state = {"version": news.version, "waiting": left, "today": cursor["today"]}
+    reason = None if requests else f"{len(left)} changed days wait until they are quiet"
+    return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=json.dumps(state))
+
+
+def merged(waiting: Mapping[str, list[str]], changed: Mapping[date, datetime], now: datetime) -> dict[str, list[str]]:
+    """Day -> [when its change was first seen, when it last changed], ISO 8601."""
+    found = dict(waiting)
+    for day, moment in changed.items():
+        key = day.isoformat()
+        first = found[key][0] if key in found else now.isoformat()
+        found[key] = [first, moment.isoformat()]
+    return found
+
+
+def days_due(waiting: Mapping[str, list[str]], now: datetime, today_at: str | None) -> Iterator[str]:
+    """The days to work through now, the oldest first."""
+    for day, (first, last) in sorted(waiting.items()):
+        if day < now.date().isoformat():
+            quiet = now - datetime.fromisoformat(last) >= _QUIET
+            if quiet or now - datetime.fromisoformat(first) >= _LONGEST_WAIT:
+                yield day
+        else:
+            since = datetime.fromisoformat(today_at or first)
+            if now - since >= _TODAY_EVERY:
+                yield day
+
+
+def _requests(due: list[str], version: int, now: datetime, keys: set[str]) -> Iterator[dg.RunRequest]:
+    today = now.date().isoformat()
+    for day in due:
+        yield dg.RunRequest(
+            run_key=f"{day}-{version}",
+            partition_key=day,
+            tags={
+                CAUSE: "the day goes on" if day == today else "late readings",
+                "sensorlake/readings_version": str(version),
+            },
+        )
+        after = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+        if after not in due and after in keys and after <= today:
+            yield dg.RunRequest(
+                run_key=f"{after}-{version}-compared",
+                partition_key=after,
+                asset_selection=[dg.AssetKey("trends")],
+                tags={CAUSE: f"compared with {day}, which changed", "sensorlake/readings_version": str(version)},
+            )
+
+
+conditions = dg.AutomationConditionSensorDefinition(
+    "automation_conditions",
+    target=dg.AssetSelection.all(),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=60,
+    description="Starts what the automation conditions of the assets ask for.",
+)
