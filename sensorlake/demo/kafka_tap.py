@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +18,7 @@ _SECONDS = 10.0
 @dataclass
 class Alerts:
     """Distinct anomalies, each with its latency in ms: from the intended send time of its reading until Kafka had it.
+    `versions`: how many were judged by each version of the thresholds.
 
     Kafka notes its time in whole milliseconds, cut off, so a latency may be up to 1 ms longer than shown.
     """
@@ -24,6 +26,7 @@ class Alerts:
     since: float = 0.0
     first_at: float | None = None
     latencies: dict[str, tuple[int, float]] = field(default_factory=dict)
+    versions: Counter[int] = field(default_factory=Counter)
 
     def take(self, value: bytes, appended_ms: int) -> None:
         """One record of the anomaly topic; an id seen before, as of a repeated reading, changes nothing."""
@@ -34,6 +37,7 @@ class Alerts:
         sent_ms = datetime.fromisoformat(anomaly["event_time"]).timestamp() * 1000
         if sent_ms < self.since * 1000:
             return  # of an earlier run
+        self.versions[anomaly["threshold_version"] or 0] += 1
         self.latencies[name] = (appended_ms, appended_ms - sent_ms)
         if self.first_at is None:
             self.first_at = appended_ms / 1000

@@ -27,7 +27,9 @@ def line(view: View) -> str:
         f"{view.elapsed:6.1f} s  {view.phase}: {view.rate:.0f} readings/s in, {view.readings_in:,} so far; "
         f"alerts {view.alerts}, p50 {shown(p50)} p95 {shown(p95)} ms; dead letters {view.dead_letters}; "
         f"Delta {view.delta_readings:,} readings in {view.commits} commits; lag {shown(view.lag)}; "
-        f"{view.memory_mb:.0f} MB" + (f"; {view.trouble}" if view.trouble else "")
+        f"{view.memory_mb:.0f} MB"
+        + (f"; thresholds: {view.thresholds}" if view.thresholds else "")
+        + (f"; {view.trouble}" if view.trouble else "")
     )
 
 
@@ -66,6 +68,8 @@ def _flow(view: View) -> Table:
     table.add_row("readings in", shown(view.readings_in), "", f"{view.rate:,.0f} a second, {view.seconds:.0f} s so far")
     table.add_row("alerts", shown(view.alerts), "", f"p50 {shown(p50)}, p95 {shown(p95)}, p99 {shown(p99)} ms")
     table.add_row("", "", "", first)
+    if view.thresholds:
+        table.add_row("thresholds", "", "", view.thresholds)
     table.add_row("dead letters", shown(view.dead_letters), "", f"{view.broken} broken messages were sent")
     table.add_row("duplicates", shown(view.duplicates), "", f"{view.repeated} readings were sent again")
     table.add_row(

@@ -16,6 +16,7 @@ from sensorlake.demo.ending import Ending, Interrupted, on_signals
 from sensorlake.demo.feeds import Feeds
 from sensorlake.demo.figures import percentiles
 from sensorlake.demo.kafka_tap import KafkaTap
+from sensorlake.demo.loop import DagsterStart, Versions
 from sensorlake.demo.measure import Measure
 from sensorlake.demo.memory import PeakMemory
 from sensorlake.demo.news import News
@@ -71,9 +72,11 @@ class Demo:
         self._tap = KafkaTap(settings)
         self._feeds = Feeds(settings)
         self._measure: Measure | None = None
+        self._dagster = None if "dagster" in left_out else DagsterStart(settings, news.step)
         self._sent: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
         self._sending_since: float | None = None
         self._began_at = time.time() - news.seconds
+        self._versions = Versions(settings, self._began_at)
 
     def through(self, seconds: float | None) -> summary.Result:
         """Everything from the start of the stream to the count."""
@@ -91,6 +94,8 @@ class Demo:
                 if self._measure:
                     self._measure.stop()
                 self._tap.close()
+                if self._dagster:
+                    self._dagster.end()
 
     def _start_stream(self, screen: Screen) -> None:
         screen.addresses = self._addresses(None)
@@ -118,12 +123,20 @@ class Demo:
         self._measure.start()
         self._feeds.start()
         self._sending_since = time.monotonic()
+        if self._dagster:
+            self._dagster.begin()
+        shown = len(screen.addresses)
         while True:
             self._feeds.check()
+            self._versions.look()
             left = 1.0 if seconds is None else self._sending_since + seconds - time.monotonic()
             if left <= 0 or self._ending.wait(min(1.0, left)):
                 return
-            screen.show(self._view("running", self._status()))
+            found = self._status()
+            dagster = found["services"].get("dagster", {})
+            if dagster.get("state") == "running" and len(screen.addresses) == shown:
+                screen.addresses = [("Dagster", str(dagster["address"])), *screen.addresses]
+            screen.show(self._view("running", found))
 
     def _catch_up(self, screen: Screen) -> list[str]:
         """Stop sending, and wait a while for what is on its way; which places are still behind."""
@@ -160,6 +173,9 @@ class Demo:
             peak_rss_mb=self._memory.peak_mb,
             left_out=self._left_out,
             behind=behind,
+            threshold_versions=dict(sorted(alerts.versions.items())),
+            live_version=self._versions.live,
+            first_refresh_s=self._versions.seconds_to_first(),
         )
 
     def _status(self) -> dict[str, dict[str, dict[str, object]]]:
@@ -198,8 +214,16 @@ class Demo:
             commits=lake.batches.commits,
             freshness_s=percentiles(lake.freshness_s(), 50)["p50"],
             lag=max(0, self._feeds.messages - lake.batches.messages),
-            trouble=self._measure.trouble,
+            thresholds=self._loop(),
+            trouble=(self._dagster and self._dagster.error) or self._measure.trouble,
         )
+
+    def _loop(self) -> str | None:
+        live = self._versions.live
+        if live is None:
+            return None
+        learned = f"version {live.version}: {live.learned} learned, {live.rows - live.learned} others"
+        return learned if live.learned else f"{learned}; Dagster learns them" if self._dagster else learned
 
     def _addresses(self, page: str | None) -> list[tuple[str, str]]:
         settings = self._settings

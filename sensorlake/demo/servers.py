@@ -43,6 +43,8 @@ def running(
             report("stack", "stopped")
         ours = not supervisor.is_running(layout)
         os.environ[PREFIX + "QUERIES"] = ",".join(plan.queries(left_out))
+        for name, value in plan.SETTINGS.items():
+            os.environ.setdefault(PREFIX + name, value)
         try:
             yield bring_up(settings, selection.servers(os.environ), report)
         finally:

@@ -1,12 +1,13 @@
 """The closing summary: what was counted, where, and the same as one JSON object."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from lakehouse.thresholds import Version
 from sensorlake.demo.figures import percentiles, shown
 from sensorlake.demo.lake_watch import Batches
 from sensorlake.demo.measure import Counts
@@ -31,6 +32,9 @@ class Result:
     peak_rss_mb: float
     left_out: Sequence[str]
     behind: Sequence[str]
+    threshold_versions: Mapping[int, int] = field(default_factory=dict)
+    live_version: Version | None = None
+    first_refresh_s: float | None = None
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -63,6 +67,10 @@ def document(result: Result) -> dict[str, Any]:
         "peak_rss_mb": result.peak_rss_mb,
         "left_out": list(result.left_out),
         "behind": list(result.behind),
+        "threshold_version": result.live_version.version if result.live_version else None,
+        "learned_limits": result.live_version.learned if result.live_version else None,
+        "first_refresh_s": None if result.first_refresh_s is None else round(result.first_refresh_s, 1),
+        "anomalies_by_version": {str(version): count for version, count in result.threshold_versions.items()},
     }
 
 
@@ -92,12 +100,26 @@ def lines(result: Result) -> list[str]:
         "                     of readings sent before the first alert had come out",
         f"readable in lake     {_listed(fresh, 'p50', 'p95')} s after arrival in Kafka",
         f"first alert          {shown(found['first_alert_s'], 's')} after the start of the demo",
+        *_loop(result),
         f"memory               {shown(found['peak_rss_mb'], 'MB')} at most, all processes together",
         *balance(found),
         "",
         MARK + json.dumps(found),
     ]
     return text
+
+
+def _loop(result: Result) -> list[str]:
+    """What became of the thresholds."""
+    live = result.live_version
+    if live is None or "dagster" in result.left_out:
+        return []
+    judged = ", ".join(f"{count} by version {version}" for version, count in result.threshold_versions.items())
+    told = [f"anomalies judged     {judged or 'none'}"]
+    if result.first_refresh_s is None:
+        return [*told, "thresholds           nothing was learned yet: the first refresh takes about three minutes"]
+    refreshed = f"first refresh {result.first_refresh_s:.0f} s after the start of the demo"
+    return [*told, f"thresholds           version {live.version} is live, {live.learned} limits learned; {refreshed}"]
 
 
 def balance(found: dict[str, Any]) -> list[str]:

@@ -29,4 +29,5 @@ class View:
     commits: int = 0
     freshness_s: float | None = None
     lag: int | None = None
+    thresholds: str | None = None
     trouble: str | None = None
