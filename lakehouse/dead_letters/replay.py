@@ -142,7 +142,7 @@ def _send(fit: Sequence[tuple[DeadLetter, Outgoing]], outlet: Outlet, ledger: Le
 
 def _record(letter: DeadLetter, outcome: Outcome) -> Replay:
     tries = letter.replay_count + 1 if outcome == "sent" else letter.replay_count
-    return Replay(_origin(letter), outcome, tries, letter.dq_reason)
+    return Replay(_origin(letter), outcome, tries, letter.dq_reason, letter.event_date)
 
 
 def _content(letter: DeadLetter, correction: Correction | None) -> Outgoing | None:

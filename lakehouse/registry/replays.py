@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from sqlalchemy import text
@@ -27,6 +28,8 @@ class Replay:
     outcome: Outcome
     replay_count: int
     dq_reason: str
+    day: date
+    """When the message arrived."""
 
 
 @contextmanager
@@ -68,11 +71,13 @@ def record(settings: Settings, replays: Sequence[Replay], run: str) -> None:
             text(
                 """
                 insert into registry.replays (
-                    source_topic, source_partition, source_offset, outcome, replay_count, dq_reason, run
+                    source_topic, source_partition, source_offset, outcome, replay_count, dq_reason, event_date,
+                    run
                 )
-                select topic, partition, place, outcome, replay_count, dq_reason, :run
+                select topic, partition, place, outcome, replay_count, dq_reason, event_date, :run
                 from jsonb_to_recordset(cast(:rows as jsonb)) as given (
-                    topic text, partition integer, place bigint, outcome text, replay_count integer, dq_reason text
+                    topic text, partition integer, place bigint, outcome text, replay_count integer, dq_reason text,
+                    event_date date
                 )
                 on conflict do nothing
                 """
@@ -81,11 +86,17 @@ def record(settings: Settings, replays: Sequence[Replay], run: str) -> None:
         )
 
 
-def counts(settings: Settings) -> dict[Outcome, int]:
-    """How many dead letters were ever sent again, and how many given up."""
+def counts(settings: Settings, topic: str) -> dict[tuple[str, date], dict[Outcome, int]]:
+    """How many dead letters of `topic` were sent again or given up, by reason and day of arrival."""
+    query = (
+        "select dq_reason, event_date, outcome, count(*) as number from registry.replays where source_topic = :topic "
+        "group by dq_reason, event_date, outcome"
+    )
+    counted: dict[tuple[str, date], dict[Outcome, int]] = {}
     with transaction(settings) as connection:
-        found = connection.execute(text("select outcome, count(*) as number from registry.replays group by outcome"))
-        return {row.outcome: row.number for row in found}
+        for row in connection.execute(text(query), {"topic": topic}):
+            counted.setdefault((row.dq_reason, row.event_date), {})[row.outcome] = row.number
+    return counted
 
 
 def _row(replay: Replay) -> Mapping[str, object]:
@@ -95,6 +106,7 @@ def _row(replay: Replay) -> Mapping[str, object]:
         "outcome": replay.outcome,
         "replay_count": replay.replay_count,
         "dq_reason": replay.dq_reason,
+        "event_date": replay.day.isoformat(),
     }
 
 

@@ -1,6 +1,7 @@
 """Commands of the dead letters: messages that were no readings, looked at, corrected and sent again."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from lakehouse.dead_letters.letter import DeadLetter
     from lakehouse.dead_letters.table import Group
+    from lakehouse.registry.replays import Outcome
 
 _SHOWN = 4000
 
@@ -38,7 +40,8 @@ def list_groups(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Count dead letters by reason and day, the newest day first."""
-    from lakehouse.dead_letters import selection, table  # noqa: PLC0415  imports Arrow
+    from contracts.topics import Topics  # noqa: PLC0415  heavy modules are imported by the command that needs them
+    from lakehouse.dead_letters import selection, table  # noqa: PLC0415
     from lakehouse.lake import Lake  # noqa: PLC0415
     from lakehouse.registry import replays  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
@@ -46,23 +49,24 @@ def list_groups(
 
     chosen = settings.load()
     found = table.groups(Lake.of(chosen), selection.between(reason, day, first, to))
+    try:
+        done = replays.counts(chosen, Topics(chosen.topic_prefix).raw)
+    except StackError as error:
+        typer.echo(f"what was replayed is not known: {error}", err=True)
+        done = {}
+    rows = [(group, done.get((group.reason, group.day), {})) for group in found]
     if as_json:
-        typer.echo(json.dumps([_as_json(group) for group in found], indent=2))
+        typer.echo(json.dumps([_as_json(group, outcomes) for group, outcomes in rows], indent=2))
         return
     if not found:
         typer.echo("no dead letters")
         return
-    typer.echo(f"{'day':10}  {'count':>9}  {'newest (UTC)':19}  {'id':>14}  {'device':24}  reason")
-    for group in found:
-        typer.echo(_line(group))
-    try:
-        counts = replays.counts(chosen)
-    except StackError as error:
-        typer.echo(f"what was replayed is not known: {error}", err=True)
-        return
     typer.echo(
-        f"so far {counts.get('sent', 0)} sent again, {counts.get('quarantined', 0)} quarantined after three tries"
+        f"{'day':10}  {'count':>9}  {'sent again':>10}  {'quarantined':>11}  {'newest (UTC)':12}  {'id':>12}  "
+        f"{'device':20}  reason"
     )
+    for group, outcomes in rows:
+        typer.echo(_line(group, outcomes))
 
 
 @commands.command()
@@ -131,22 +135,24 @@ def replay(
     typer.echo(json.dumps(tally.as_dict() | {"dry_run": dry_run}))
 
 
-def _line(group: "Group") -> str:
+def _line(group: "Group", outcomes: "Mapping[Outcome, int]") -> str:
     from lakehouse.dead_letters.letter import printable  # noqa: PLC0415  imports Arrow
 
     # A reason may end with a name out of the message.
     reason = printable(group.reason.encode(), 80)
     return (
-        f"{group.day}  {group.count:9}  {group.newest:%Y-%m-%d %H:%M:%S}  {group.example!s:>14}  {group.device:24}  "
-        f"{reason}"
+        f"{group.day}  {group.count:9}  {outcomes.get('sent', 0):10}  {outcomes.get('quarantined', 0):11}  "
+        f"{group.newest:%H:%M:%S}      {group.example!s:>12}  {group.device:20}  {reason}"
     )
 
 
-def _as_json(group: "Group") -> dict[str, object]:
+def _as_json(group: "Group", outcomes: "Mapping[Outcome, int]") -> dict[str, object]:
     return {
         "reason": group.reason,
         "day": group.day.isoformat(),
         "count": group.count,
+        "sent_again": outcomes.get("sent", 0),
+        "quarantined": outcomes.get("quarantined", 0),
         "newest": group.newest.isoformat(),
         "example": str(group.example),
         "device": group.device,

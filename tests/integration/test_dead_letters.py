@@ -216,6 +216,8 @@ def test_the_commands_list_show_correct_and_replay(own):
     body = json.loads(value)
     assert (body["device_id"], body["t"]) == ("a", 21.5)
     assert abs((datetime.fromisoformat(body["timestamp"]) - datetime.now(UTC)).total_seconds()) < 60
+    listed = {row["reason"]: row for row in json.loads(command(own, "list", "--json").stdout)}
+    assert (listed["wrong_type:t"]["sent_again"], listed["malformed"]["sent_again"]) == (1, 0)
     refused = command(own, "replay", "--reason", "malformed", "--patch", "[]")
     assert refused.returncode == 1
     assert "no JSON object" in refused.stderr

@@ -14,6 +14,7 @@ TABLES = (
         outcome text not null check (outcome in ('sent', 'quarantined')),
         replay_count integer not null check (replay_count >= 0),
         dq_reason text not null,
+        event_date date not null,
         run text not null,
         replayed_at timestamptz not null default clock_timestamp(),
         primary key (source_topic, source_partition, source_offset)
@@ -21,6 +22,7 @@ TABLES = (
     """,
     "comment on table registry.replays is 'One row a dead letter that was sent again or given up, by its place.'",
     "comment on column registry.replays.replay_count is 'Sent: what its header said then. Quarantined: its tries.'",
+    "comment on column registry.replays.event_date is 'UTC day on which the message arrived.'",
     "comment on column registry.replays.run is 'Who did it: a run of Dagster, or a command and its start.'",
 )
 
