@@ -33,14 +33,12 @@ def index(observed: Floats, expected: Floats) -> Floats:
     return result
 
 
-def shares(deciles: Floats) -> Floats:
+def shares(deciles: Floats, greatest: Floats) -> Floats:
     """The share expected in each bin, shape (series, 10): a tenth, and that of bins which coinciding deciles close is
-    given to the next one below, where values on the decile fall."""
-    series = len(deciles)
-    expected = np.zeros((series, BINS))
-    # The first decile equal to each: values on it are above none of those that coincide.
-    for place in range(BINS - 1):
-        landed = (deciles < deciles[:, place : place + 1]).sum(axis=1)
-        expected[np.arange(series), landed] += 1 / BINS
-    expected[:, BINS - 1] += 1 / BINS
+    given to the one below, where values on the decile fall. `greatest`: the greatest value of each series."""
+    series = np.arange(len(deciles))
+    expected = np.zeros((len(deciles), BINS))
+    # Each tenth of the values ends on a decile, the last on the greatest.
+    for end in np.column_stack([deciles, greatest]).T:
+        expected[series, (deciles < end[:, None]).sum(axis=1)] += 1 / BINS
     return expected

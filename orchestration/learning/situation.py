@@ -130,19 +130,21 @@ def _reason_to_wait(found: Situation, last: Attempt | None, settings: Settings) 
 def _largest_drift(lake: Lake, start: datetime, now: datetime) -> tuple[str | None, float]:
     """The metric whose windows moved furthest against the deciles of their own devices, and its index."""
     try:
-        known = lake.existing(BASELINES).to_pyarrow_table(columns=["device_id", "metric", "deciles"])
+        known = lake.existing(BASELINES).to_pyarrow_table(columns=["device_id", "metric", "max", "deciles"])
     except LakeError:
         return None, 0.0
     given, series = windows.read(lake.existing(FEATURES), start, now, now if now - start >= _LONG_SPAN else start)
     usable = given.usable()
     found = pa.table({"device_id": series.device_id, "metric": series.metric, "series": np.arange(series.count)})
-    numbered = known.drop(["deciles"]).append_column("row", pa.array(np.arange(known.num_rows)))
+    numbered = known.drop(["deciles", "max"]).append_column("row", pa.array(np.arange(known.num_rows)))
     joined = found.join(numbered, ["device_id", "metric"], join_type="inner")
     all_deciles = known["deciles"].combine_chunks().flatten().to_numpy().reshape(-1, stability.BINS - 1)
     deciles = np.full((series.count, stability.BINS - 1), np.nan)
-    deciles[joined["series"].to_numpy()] = all_deciles[joined["row"].to_numpy()]
+    greatest = np.full(series.count, np.nan)
+    numbers, row = joined["series"].to_numpy(), joined["row"].to_numpy()
+    deciles[numbers], greatest[numbers] = all_deciles[row], known["max"].to_numpy()[row]
     usable = usable.where(np.isfinite(deciles[usable.series, 0]))
-    expected = stability.shares(deciles)[usable.series]
+    expected = stability.shares(deciles, greatest)[usable.series]
     fallen = np.eye(stability.BINS)[stability.bins(usable.series, usable.mean, deciles)]
     codes = series.metric.dictionary_encode()
     metric = codes.indices.to_numpy()[usable.series]
