@@ -6,7 +6,7 @@ import sys
 import typer
 
 from sensorlake import logs, settings
-from sensorlake.commands import bench, dead_letters, demo, edge, quality, stack, stream, thresholds
+from sensorlake.commands import bench, dead_letters, demo, edge, quality, reporting, stack, stream, thresholds
 from sensorlake.errors import SensorlakeError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ edge.register(app)
 stream.register(app)
 demo.register(app)
 bench.register(app)
+reporting.register(app)
 quality.register(app)
 thresholds.register(app)
 dead_letters.register(app)

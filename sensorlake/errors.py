@@ -9,6 +9,7 @@
     ├── LakeError            a Delta table is not as its specification says
     │   └── ThresholdsError  a version of the thresholds cannot be read or published
     ├── DeadLetterError      dead letters cannot be found, corrected or sent again
+    ├── ReportError          dbt does not understand the reports' project
     └── StreamError          a query cannot start or go on
         └── CheckpointError  a checkpoint does not fit the query that should go on from it
 
@@ -52,6 +53,10 @@ class ThresholdsError(LakeError):
 
 
 class DeadLetterError(SensorlakeError):
+    pass
+
+
+class ReportError(SensorlakeError):
     pass
 
 

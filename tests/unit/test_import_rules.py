@@ -25,7 +25,7 @@ ROOM = {"sensorlake.settings", "sensorlake.errors", "sensorlake.logs"}
 SPARK = {"pyspark", "delta"}
 DAGSTER = {"dagster"}
 EVERYTHING = {
-    *("benchmarks", "contracts", "detection", "edge", "expectations", "lakehouse"),
+    *("benchmarks", "contracts", "dbt_project", "detection", "edge", "expectations", "lakehouse"),
     *("orchestration", "sensorlake", "stack", "streaming"),
 }
 
@@ -37,6 +37,8 @@ RULES = {
     # Runs on a gateway, where there is no Java.
     "edge": Rule({"contracts", "detection"} | ROOM, never=SPARK | DAGSTER),
     "lakehouse": Rule({"contracts"} | ROOM, never=DAGSTER),
+    # What dbt reads; no Python.
+    "dbt_project": Rule(standard_library_only=True),
     "expectations": Rule({"contracts"} | ROOM, never=DAGSTER),
     # Two planes that meet in tables and topics: the stream runs without Dagster, and Dagster never starts the stream.
     "streaming": Rule({"contracts", "detection", "lakehouse"} | ROOM, never=DAGSTER),

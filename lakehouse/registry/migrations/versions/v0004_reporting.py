@@ -150,7 +150,7 @@ FACTS = (
         primary key (event_date, hour, device_id)
     )
     """,
-    "create index device_hours_device on facts.device_hours (device_id, hour)",
+    "create index device_hours_device on facts.device_hours (device_id, hour) include (anomalies)",
     "comment on table facts.device_hours is 'One row an hour, by its start, and device that had readings.'",
     "comment on column facts.device_hours.event_date is 'UTC day of the hour.'",
     """
