@@ -11,6 +11,7 @@ import boto3
 import dagster as dg
 import pytest
 
+from lakehouse import registry
 from lakehouse.lake import Lake
 from lakehouse.tables import QUALITY, READINGS
 from orchestration.defs.quality.report import data_quality_report
@@ -19,6 +20,8 @@ from tests.orchestration.quality_cases import DAY, NAN, readings
 from tests.orchestration.rows import read, reading, write
 
 pytestmark = pytest.mark.integration
+
+COMMAND = [str(Path(sys.executable).with_name("sensorlake")), "quality"]
 
 
 @pytest.fixture
@@ -33,6 +36,7 @@ def own(stack_settings, monkeypatch):
         region_name="us-east-1",
     )
     storage.create_bucket(Bucket=bucket)
+    registry.migrate(stack_settings)
     monkeypatch.setenv("SENSORLAKE_DATA_DIR", str(stack_settings.data_dir))
     monkeypatch.setenv("SENSORLAKE_LAKE_BUCKET", bucket)
     return stack_settings.model_copy(update={"lake_bucket": bucket})
@@ -62,9 +66,8 @@ def test_the_asset_writes_the_day_and_tells_the_findings(own):
 @pytest.mark.parametrize(("value", "code"), [(20.0, 0), (NAN, 1)])
 def test_the_command_prints_findings_writes_data_docs_and_fails_on_errors(own, tmp_path: Path, value: float, code: int):
     write(Lake.of(own), READINGS, [*readings(), reading(660, value, source_offset=10)])
-    command = [sys.executable, "-c", "from sensorlake.command_line import main; main()", "quality"]
     done = subprocess.run(
-        [*command, "--day", DAY.isoformat(), "--html", str(tmp_path / "docs")],
+        [*COMMAND, "--day", DAY.isoformat(), "--html", str(tmp_path / "docs")],
         capture_output=True,
         text=True,
         env=dict(os.environ),
@@ -78,8 +81,7 @@ def test_the_command_prints_findings_writes_data_docs_and_fails_on_errors(own, t
 
 
 def test_a_day_without_anything_is_no_error(own):
-    command = [sys.executable, "-c", "from sensorlake.command_line import main; main()", "quality"]
-    given = [*command, "--day", date(2026, 11, 2).isoformat()]
+    given = [*COMMAND, "--day", date(2026, 11, 2).isoformat()]
     done = subprocess.run(given, capture_output=True, text=True, env=dict(os.environ), timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     assert "The lake holds nothing of that day." in done.stdout
