@@ -1,5 +1,6 @@
 """Commands of the bench group: what this machine reaches."""
 
+import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -85,3 +86,39 @@ def sharing(
     for cost in benchmark.measure(spark, messages, seed, time.time_ns() // 1000):
         typer.echo(f"{cost.micros:7.2f} us a message  {cost.name}")
     spark.stop()
+
+
+@bench.command()
+def lakehouse(
+    *,
+    sensors: Annotated[int, typer.Option(min=10, max=1_000_000, help="Each sends one reading a minute.")] = 10_000,
+    days: Annotated[int, typer.Option(min=1, max=100, help="Days of readings in the lake.")] = 3,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="New folder of the stack. [default: bench-<time> in the data folder]")
+    ] = None,
+) -> None:
+    """Time and memory of the assets for a day of readings and a week of windows."""
+    import orjson  # noqa: PLC0415  heavy modules are imported by the command that needs them
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from benchmarks import lakehouse as benchmark  # noqa: PLC0415
+    from benchmarks import machine  # noqa: PLC0415
+    from sensorlake import settings  # noqa: PLC0415
+
+    began, conditions = time.monotonic(), machine.describe()
+
+    def report(event: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
+        sys.stderr.flush()
+
+    folder = data_dir or settings.load().data_dir / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    steps = benchmark.run(sensors, days, folder.absolute(), report)
+    shutil.rmtree(folder, ignore_errors=True)
+    if json is not None:
+        json.write_bytes(orjson.dumps({"machine": conditions, "steps": steps}, option=orjson.OPT_INDENT_2) + b"\n")
+    table = Table("step", "rows read", "seconds", "memory MB", title=f"{sensors:,} sensors, {conditions['cpu']}")
+    for step in steps:
+        table.add_row(step.name, f"{step.rows:,}", f"{step.seconds:.1f}", f"{step.peak_mb:,.0f}")
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
