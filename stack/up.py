@@ -100,7 +100,9 @@ def _start_all(stack: Stack, names: list[str], report: Report, furnish: Furnish)
 def _start(stack: Stack, service: Service, report: Report) -> None:
     report(service.name, "starting")
     supervisor.start(stack.layout, service.name)
-    deadline, pids = time.monotonic() + READY_SECONDS, set()
+    # Dagster yields to all others: where they are busy, it takes its time.
+    patience = READY_SECONDS if service in SERVERS else 3 * READY_SECONDS
+    deadline, pids = time.monotonic() + patience, set()
     while True:
         info = supervisor.processes(stack.layout).get(service.name)
         late = time.monotonic() > deadline
@@ -108,19 +110,17 @@ def _start(stack: Stack, service: Service, report: Report) -> None:
         if info and info.state == "RUNNING" and service.is_ready(stack):
             break
         if late or info is None or info.state in ("FATAL", "BACKOFF", "EXITED") or len(pids) > 1:
-            why = _why(info, late=late, again=len(pids) > 1)
+            why = f"not ready after {patience} s" if late else _why(info, again=len(pids) > 1)
             raise StackError(f"{service.name} did not start: {why}\n{log_end(stack.layout, service.name)}")
         time.sleep(0.1)
     service.after_start(stack)
     report(service.name, "ready")
 
 
-def _why(info: ProcessInfo | None, *, late: bool, again: bool) -> str:
+def _why(info: ProcessInfo | None, *, again: bool) -> str:
     if info is None:
         return "its supervisor ended"
-    return (
-        f"not ready after {READY_SECONDS} s" if late else "it ended and was started again" if again else info.complaint
-    )
+    return "it ended and was started again" if again else info.complaint
 
 
 def log_end(layout: Layout, name: str, lines: int = 15) -> str:
