@@ -17,6 +17,7 @@ from orchestration.resources.installation import Installation
 
 if TYPE_CHECKING:
     from expectations.data import Data
+    from lakehouse.lake import Lake
 
     Load = Callable[[Installation, date | None], Data | None]
 
@@ -123,12 +124,25 @@ def _specs(
         return [spec(expectation) for expectation in suite.expectations]
 
 
+def reachable(installation: Installation) -> "Lake":
+    """The lake, whose storage answers: silence must not be taken for tables that are not there.
+
+    Raises:
+        StackError: nothing answers; the message says where.
+    """
+    from lakehouse.storage import require_answer  # noqa: PLC0415
+
+    if installation.lake_root is None:
+        require_answer(installation.settings)
+    return installation.lake
+
+
 def _from_lake(suite: Suite) -> "Load":
     def load(installation: Installation, day: date | None) -> "Data | None":
         from lakehouse.tables import TABLES  # noqa: PLC0415
         from orchestration import evidence  # noqa: PLC0415  imports Arrow and delta-rs
 
-        lake = installation.lake
+        lake = reachable(installation)
         (table,) = (each for each in TABLES if each.name == suite.table)
         if not evidence.exists(lake, table):
             return None

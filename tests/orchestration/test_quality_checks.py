@@ -1,6 +1,8 @@
 """The suites as asset checks, run by Dagster."""
 
+import socket
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -12,8 +14,9 @@ from expectations.expectation import SHOWN, Severity
 from lakehouse.lake import Lake
 from lakehouse.tables import ENRICHED_READINGS, READINGS, THRESHOLDS
 from orchestration import evidence
-from orchestration.gx import checks_for
+from orchestration.gx import checks_for, reachable
 from orchestration.resources.installation import Installation
+from sensorlake.errors import StackError
 from tests.orchestration.quality_cases import DAY, NAN, enriched, readings, threshold
 from tests.orchestration.rows import NOON, write
 
@@ -124,3 +127,15 @@ def test_what_is_judged_may_come_from_elsewhere(lake: Lake) -> None:
 def test_what_blocks_is_an_error() -> None:
     every = [each for suite in (suites.DAILY | suites.WHOLE).values() for each in suite.expectations]
     assert all(each.severity is Severity.ERROR for each in every if each.blocking)
+
+
+def test_storage_that_does_not_answer_fails_the_run_and_is_not_taken_for_an_empty_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    monkeypatch.setenv("SENSORLAKE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SENSORLAKE_S3_ENDPOINT", endpoint)
+    with pytest.raises(StackError, match=f"does not answer at {endpoint}"):
+        reachable(Installation())

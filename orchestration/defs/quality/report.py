@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from orchestration.defs.lake.partitions import day_of, days
+from orchestration.gx import reachable
 from orchestration.metadata import table_schema
 from orchestration.resources.installation import Installation
 
@@ -41,7 +42,7 @@ def data_quality_report(context: dg.AssetExecutionContext, installation: Install
     """
     from orchestration import day_report, evidence  # noqa: PLC0415  Great Expectations takes seconds to import
 
-    settings, lake, now = installation.settings, installation.lake, datetime.now(UTC)
+    settings, lake, now = installation.settings, reachable(installation), datetime.now(UTC)
     devices = evidence.registered_devices(settings)
     report = day_report.judge(lake, devices, day_of(context.partition_key), now, settings.lateness_seconds)
     rows = day_report.write(lake, report, now)
