@@ -23,10 +23,8 @@ _COMPILER = (
 # Batches come as large blocks of bytes: by default they would start the concurrent collector every few seconds, and a
 # shorter pause would be bought with three times as many.
 _COLLECTOR = "-XX:+UseG1GC -XX:MaxGCPauseMillis=100 -XX:InitiatingHeapOccupancyPercent=70"
-_JVM = (
-    f"{_COMPILER} {_COLLECTOR} -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
-    "-Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
-)
+_EVERYWHERE = "-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData -Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
+_JVM = f"{_COMPILER} {_COLLECTOR} {_EVERYWHERE}"
 
 _CONFIG = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -67,8 +65,9 @@ _CONFIG = {
 }
 
 
-# For work that ends: large sorts and joins, planned anew as they run.
+# For work that ends: large sorts and joins, planned anew as they run, compiled as Java sees fit.
 BOUNDED = {
+    "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC {_EVERYWHERE}",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
