@@ -96,7 +96,8 @@ class Dagster:
     def prepare(self, stack: Stack) -> Program:
         command = [_script("dagster-webserver"), "--host", "127.0.0.1", "--port", str(stack.ports[self.name])]
         command += ["--workspace", str(_home(stack) / "workspace.yaml"), "--dagster-log-level", "warning"]
-        return _program(stack, self.name, command, started_after=2)
+        # It keeps nothing that could be lost, and an open page must not hold the end up.
+        return _program(stack, self.name, command, started_after=2, stop_seconds=5)
 
     def is_ready(self, stack: Stack) -> bool:
         return http_probe.status(f"{self.address(stack)}/server_info") == 200 and is_loaded(stack.ports[self.name])
@@ -142,6 +143,8 @@ def _program(stack: Stack, name: str, command: list[str], **rest: Any) -> Progra
         "DAGSTER_HOME": str(_home(stack)),
         # dbt is run by its name.
         "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
+        # How long a question that is being answered, such as a sensor's, may hold up the end of the code server.
+        "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5",
         # Nothing here calls out.
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "GX_ANALYTICS_ENABLED": "false",
