@@ -21,16 +21,16 @@ _LEAST_WINDOWS = 200
 # Shorter spans than this hold too few windows of five minutes.
 _LONG_SPAN = timedelta(hours=1)
 _DAY = timedelta(days=1)
-# A device more than half of whose readings are abnormal is not faulty for a moment: its normal is another.
-_STEADY = 0.5
+# A device most of whose readings were abnormal for as long as a new level must last has one.
+_STEADY = 0.9
 _LEAST_READINGS = 30
 
 
 @dataclass(frozen=True)
 class Situation:
-    """At `now`: the live version; the features' table version; the largest stability index of a metric; of the
-    readings since the live version (of the drift minutes at most) how many there are and how many are abnormal; and
-    the devices of which most are."""
+    """At `now`: the live version; the features' table version; of the drift minutes the largest stability index of a
+    metric, the readings, and those of them that the live version found abnormal; and the devices of which it has found
+    nearly all abnormal for as long as a new level must last."""
 
     now: datetime
     live: Version
@@ -64,26 +64,16 @@ def assess(lake: Lake, settings: Settings, now: datetime) -> Situation:
     features = lake.existing(FEATURES)
     span = timedelta(minutes=settings.drift_minutes)
     metric, index = _largest_drift(lake, now - span, now)
-    since = max(now - span, live.published_at)
-    given, series = windows.read(features, since, now, since)
-    usable = given.usable()
-    readings = usable.groups.total(usable.count)
-    alarms = _alarms(lake, live.version, since)
-    keys = list(zip(series.device_id.to_pylist(), series.metric.to_pylist(), strict=True))
-    steady = {
-        device
-        for (device, name), count in zip(keys, readings, strict=True)
-        if count >= _LEAST_READINGS and alarms.get((device, name), 0) > _STEADY * count
-    }
+    readings = _readings(lake, now - span, now)
     return Situation(
         now,
         live,
         features.version(),
-        int(readings.sum()),
+        int(sum(readings.values())),
         metric,
         index,
-        sum(alarms.values()),
-        tuple(sorted(steady)),
+        sum(_alarms(lake, live.version, now - span).values()),
+        _steadily_alarming(lake, live, now - timedelta(minutes=settings.shift_minutes), now),
     )
 
 
@@ -156,6 +146,29 @@ def _largest_drift(lake: Lake, start: datetime, now: datetime) -> tuple[str | No
         index = float(stability.index(fallen[chosen].sum(axis=0), expected[chosen].mean(axis=0)))
         largest = max(largest, (name, index), key=lambda pair: pair[1])
     return largest
+
+
+def _steadily_alarming(lake: Lake, live: Version, since: datetime, now: datetime) -> tuple[str, ...]:
+    """Devices of which nearly every reading since a moment was abnormal by the live version; none if that is younger:
+    what an earlier one found may be mended already."""
+    if live.published_at > since:
+        return ()
+    alarms = _alarms(lake, live.version, since)
+    if not alarms:
+        return ()
+    readings = _readings(lake, since, now)
+    return tuple(
+        sorted(
+            {key[0] for key, count in alarms.items() if count > _STEADY * max(readings.get(key, 0.0), _LEAST_READINGS)}
+        )
+    )
+
+
+def _readings(lake: Lake, since: datetime, now: datetime) -> dict[tuple[str, str], float]:
+    """Readings since a moment, by device and metric, as far as their windows have closed."""
+    given, series = windows.read(lake.existing(FEATURES), since, now, since)
+    keys = zip(series.device_id.to_pylist(), series.metric.to_pylist(), strict=True)
+    return dict(zip(keys, given.groups.total(given.count).tolist(), strict=True))
 
 
 def _alarms(lake: Lake, version: int, since: datetime) -> dict[tuple[str, str], int]:

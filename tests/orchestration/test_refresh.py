@@ -254,8 +254,10 @@ def test_a_device_that_alarms_most_of_the_time_asks_for_a_refresh(lake_with_firs
     lake = lake_with_first_version
     write(lake, FEATURES, windows(now, level(20.0, 60)))
     assert refresh(lake, instance).success
-    later = datetime.now(UTC) + timedelta(seconds=1)
+    monkeypatch.setenv("SENSORLAKE_SHIFT_MINUTES", "14")
+    monkeypatch.setenv("SENSORLAKE_ALARM_RATE_LIMIT", "0.9")
     monkeypatch.setattr(sensors_module, "datetime", _Later)
+    later = now + 2 * MINUTE
     write(lake, FEATURES, windows(later + 10 * MINUTE, level(40.0, 9)))
     readings = [
         reading(event_time=later + place * 10 * MINUTE / 60, value=40.0, event_date=later.date()) for place in range(50)
