@@ -23,7 +23,9 @@ DEFAULT_DATA_DIR = Path(".sensorlake")
 class Settings(BaseSettings):
     """All settings; the environment variable of a field is its upper-case name after `SENSORLAKE_`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, dotenv_filtering="match_prefix", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, dotenv_filtering="match_prefix", extra="forbid", frozen=True
+    )
 
     data_dir: Path = DEFAULT_DATA_DIR
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -49,6 +49,12 @@ def test_the_example_explains_every_setting():
     assert all(block.startswith("# ") for block in blocks if PREFIX in block)
 
 
+def test_an_empty_variable_is_as_good_as_none(monkeypatch):
+    """An empty folder's name would make the working directory the data folder."""
+    monkeypatch.setenv(PREFIX + "DATA_DIR", "")
+    assert settings.load().data_dir == Path(".sensorlake")
+
+
 def test_the_environment_wins_over_dotenv_and_that_over_the_data_folder(folder, monkeypatch):
     port = PREFIX + "POSTGRES_PORT"
     (folder / ".sensorlake").mkdir()
