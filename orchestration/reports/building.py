@@ -70,11 +70,11 @@ def names(manifest: graph.Manifest, assets: "set[dg.AssetKey]", checks: "set[dg.
 
 def arguments(wanted: Sequence[str], values: Mapping[str, str]) -> list[str]:
     """
-    >>> arguments(["top_devices"], {})
-    ['build', '--select', 'top_devices', '--indirect-selection', 'empty', '--vars', '{}']
+    >>> arguments(["top_devices", "device_health"], {})
+    ['build', '--select', 'top_devices device_health', '--indirect-selection', 'empty', '--vars', '{}']
     """
     # Tests are named one by one: dbt would add those that Dagster does not expect.
-    return ["build", "--select", *wanted, "--indirect-selection", "empty", "--vars", json.dumps(dict(values))]
+    return ["build", "--select", " ".join(wanted), "--indirect-selection", "empty", "--vars", json.dumps(dict(values))]
 
 
 @contextmanager

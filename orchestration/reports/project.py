@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from filelock import FileLock
 
@@ -34,6 +34,11 @@ def folder(settings: Settings) -> Path:
     return settings.data_dir.absolute() / "dbt"
 
 
+def target(settings: Settings) -> Path:
+    """Where commands of a user leave what they made."""
+    return folder(settings) / "target"
+
+
 def variables(settings: Settings) -> dict[str, str]:
     """What dbt must find in its environment (dbt_project/profiles.yml)."""
     return {
@@ -44,7 +49,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "DBT_ENV_SECRET_POSTGRES_PASSWORD": settings.postgres_password.get_secret_value(),
         "DBT_PROJECT_DIR": str(PROJECT),
         "DBT_PROFILES_DIR": str(PROJECT),
-        "DBT_TARGET_PATH": str(folder(settings) / "target"),
+        "DBT_TARGET_PATH": str(target(settings)),
         "DBT_LOG_PATH": str(folder(settings) / "logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
@@ -53,6 +58,12 @@ def variables(settings: Settings) -> dict[str, str]:
 def run(settings: Settings, arguments: Sequence[str]) -> int:
     """Run `dbt` with the terminal's own input and output; its exit status."""
     return subprocess.call([executable(), *arguments], env=os.environ | variables(settings))
+
+
+def become(settings: Settings, arguments: Sequence[str]) -> NoReturn:
+    """Go on as `dbt` in place of this process, so that signals and the exit status are its own."""
+    sys.stdout.flush()
+    os.execve(executable(), ["dbt", *arguments], os.environ | variables(settings))  # noqa: S606  no shell is meant
 
 
 def manifest(settings: Settings) -> dict[str, Any]:
@@ -90,8 +101,8 @@ def fingerprint(settings: Settings) -> str:
 def _parse(settings: Settings, kept: Path) -> None:
     """Made aside and renamed when complete, so that nobody reads half of it."""
     with tempfile.TemporaryDirectory(dir=kept.parent) as aside:
-        target = Path(aside) / "target"
-        environment = {**os.environ, **variables(settings), "DBT_TARGET_PATH": str(target)}
+        made = Path(aside) / "target"
+        environment = {**os.environ, **variables(settings), "DBT_TARGET_PATH": str(made)}
         done = subprocess.run(
             [executable(), "--quiet", "parse"], env=environment, capture_output=True, text=True, check=False
         )
@@ -99,7 +110,7 @@ def _parse(settings: Settings, kept: Path) -> None:
             raise ReportError(f"dbt does not understand {PROJECT}:\n{(done.stdout + done.stderr).strip()[-4000:]}")
         for older in kept.parent.glob("manifest-*"):
             shutil.rmtree(older, ignore_errors=True)
-        target.rename(kept)
+        made.rename(kept)
 
 
 def of_days(first: str, last: str) -> Mapping[str, str]:

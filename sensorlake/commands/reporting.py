@@ -1,5 +1,6 @@
 """Commands of the reporting group: dbt with this installation's database, and the reports' documentation."""
 
+import contextlib
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ def dbt(context: typer.Context) -> None:
     from orchestration.reports import project  # noqa: PLC0415  heavy modules are imported by the command that needs them
     from sensorlake import settings  # noqa: PLC0415
 
-    raise typer.Exit(project.run(settings.load(), context.args or ["--help"]))
+    project.become(settings.load(), context.args or ["--help"])
 
 
 def dbt_docs(
@@ -27,15 +28,13 @@ def dbt_docs(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where on 127.0.0.1 to serve them.")] = 8580,
 ) -> None:
     """Make the documentation of the reports and serve it until Ctrl-C: models, columns, tests, lineage."""
-    from orchestration.reports import project  # noqa: PLC0415
+    from orchestration.reports import documentation, project  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
 
     own = settings.load()
-    if status := project.run(own, ["--quiet", "docs", "generate"]):
-        raise typer.Exit(status)
-    typer.echo(f"documentation of the reports: http://127.0.0.1:{port} (Ctrl-C ends it)")
-    arguments = ["--quiet", "docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser"]
-    try:
-        raise typer.Exit(project.run(own, arguments))
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+    with documentation.server(project.target(own), port) as server:
+        if status := project.run(own, ["--quiet", "docs", "generate"]):
+            raise typer.Exit(status)
+        typer.echo(f"documentation of the reports: http://127.0.0.1:{port} (Ctrl-C ends it)")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -3,12 +3,15 @@
 import os
 import shutil
 import subprocess
+import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 
-from orchestration.reports import project
+from orchestration.reports import documentation, project
 from sensorlake import settings as settings_module
 from sensorlake.errors import ReportError
 from sensorlake.settings import Settings
@@ -81,3 +84,20 @@ def test_no_password_is_written_down(tmp_path, settings):
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert written
     assert not [path for path in written if b"not-to-be-seen" in path.read_bytes()]
+
+
+def test_documentation_is_served_to_this_machine_and_nothing_else_is(tmp_path):
+    (tmp_path / "index.html").write_text("the page", encoding="utf-8")
+    (tmp_path / "partial_parse.msgpack").write_text("not for others", encoding="utf-8")
+    with documentation.server(tmp_path, 0) as server:
+        host, port = server.server_address[:2]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert host == "127.0.0.1"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            assert answer.read() == b"the page"
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/partial_parse.msgpack")
+        refused.value.close()
+        with pytest.raises(ReportError, match="choose another one with --port"):
+            documentation.server(tmp_path, port)
+        server.shutdown()
