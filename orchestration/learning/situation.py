@@ -28,13 +28,14 @@ _LEAST_READINGS = 30
 
 @dataclass(frozen=True)
 class Situation:
-    """At `now`: the live version; the features' table version; of the drift minutes the largest stability index of a
-    metric, the readings, and those of them that the live version found abnormal; and the devices of which it has found
-    nearly all abnormal for as long as a new level must last."""
+    """At `now`: the live version; the features' table version and windows; of the drift minutes the largest stability
+    index of a metric, the readings, and those of them that the live version found abnormal; and the devices of which it
+    has found nearly all abnormal for as long as a new level must last."""
 
     now: datetime
     live: Version
     features_version: int
+    windows: int
     readings: int
     drifting_metric: str | None
     stability_index: float
@@ -69,6 +70,7 @@ def assess(lake: Lake, settings: Settings, now: datetime) -> Situation:
         now,
         live,
         features.version(),
+        features.count(),
         int(sum(readings.values())),
         metric,
         index,
@@ -106,6 +108,8 @@ def reason_to_refresh(  # noqa: PLR0911  one return a cause
 
 def _reason_to_wait(found: Situation, last: Attempt | None, settings: Settings) -> str | None:
     live, now = found.live, found.now
+    if found.windows == 0:
+        return "no window has closed yet"
     held_until = live.published_at + timedelta(minutes=settings.rollback_hold_minutes)
     if live.kind == "rollback" and now < held_until:
         held = f"refreshes are held until {held_until:%F %T}"

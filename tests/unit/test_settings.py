@@ -89,7 +89,6 @@ def test_the_data_folder_may_be_another_one(folder, monkeypatch):
         ("LAKE_BUCKET", "Lake"),
         ("POSTGRES_PORT", "65536"),
         ("POSTGRES_DATABASE", 'x"; drop table y'),
-        ("INFLUXDB_BUCKET", ""),
         ("SPARK_CORES", "1"),
         ("SPARK_DRIVER_MEMORY", "2 GB"),
         ("ALERTS_BATCH_SECONDS", "61"),
