@@ -15,8 +15,8 @@ Node = Mapping[str, Any]
 OWNERS = ["team:sensorlake-data"]
 DAILY = "daily"
 _BUILT = ("model", "snapshot")
-# Some quarter hours late is soon enough for tables that say how the last days were, and a run takes seconds.
-_EVERY_QUARTER = "*/15 * * * *"
+# An hour late is soon enough for tables that say how the last days were; a run takes processors from the stream.
+_EVERY_HOUR = "10 * * * *"
 
 
 def key(node: Node) -> dg.AssetKey:
@@ -109,13 +109,13 @@ def _after_the_facts() -> dg.AutomationCondition[dg.AssetKey]:
 
 
 def _now_and_then(of_views: bool) -> dg.AutomationCondition[dg.AssetKey]:
-    """Once every quarter of an hour, failed or not: a tick passes, where "is stale" would last. Views are made with the
+    """Once an hour, failed or not: a tick passes, where "is stale" would last. Views are made with the
     first day that is loaded; before it what reads them has to wait."""
-    ticked = dg.AutomationCondition.cron_tick_passed(_EVERY_QUARTER, "UTC").since_last_handled()
+    ticked = dg.AutomationCondition.cron_tick_passed(_EVERY_HOUR, "UTC").since_last_handled()
     condition = ticked & ~dg.AutomationCondition.in_progress()
     if of_views:
         condition = condition & dg.AutomationCondition.any_deps_match(~dg.AutomationCondition.missing())
-    return condition.with_label("every quarter of an hour")
+    return condition.with_label("every hour")
 
 
 def _upstream(manifest: Manifest, identifiers: Iterable[str]) -> list[dg.AssetDep]:

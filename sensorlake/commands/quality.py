@@ -95,10 +95,9 @@ def _print(report: "DayReport") -> None:
     console.print(table)
     for finding in report.failed:
         console.print(f"\n[bold]{finding.table} {finding.check}[/bold]: {finding.detail}", highlight=False)
-        for row in finding.sample[:5]:
-            console.print(
-                "   " + ", ".join(f"{name}={value}" for name, value in row.items()), highlight=False, markup=False
-            )
+        for offender in finding.sample[:5]:
+            told = ", ".join(f"{name}={value}" for name, value in offender.items())
+            console.print("   " + told, highlight=False, markup=False)
     totals = ", ".join(f"{each.table}.{each.name} {each.value:,}" for each in report.totals)
     console.print(f"\n{totals or 'The lake holds nothing of that day.'}", highlight=False)
     warnings = len(report.failed) - len(report.errors)

@@ -24,10 +24,9 @@ def facts(**found):
 
 def enrich(spark, lake, known=None, day=DAY):
     daily.write_enriched(spark, lake, known or facts(), day)
-    rows = [
+    return [
         row for row in read(lake, ENRICHED_READINGS, "device_id", "metric", "event_time") if row["event_date"] == day
     ]
-    return rows
 
 
 def run(spark, lake, day=DAY):

@@ -17,6 +17,7 @@ from lakehouse.lake import Lake
 from lakehouse.tables import ENRICHED_READINGS, READINGS, TABLES, THRESHOLDS, TRENDS, Owner, Table
 from orchestration.defs.maintenance import servers, tables
 from orchestration.resources.installation import Installation
+from orchestration.resources.storage import Storage
 
 TODAY = datetime.now(UTC).date()
 
@@ -39,7 +40,8 @@ def job_of(table: Table) -> dg.JobDefinition:
 def run(job: dg.JobDefinition, lake: Lake) -> dict:
     """The metadata that a run of `job` notes, by asset key."""
     with dg.DagsterInstance.ephemeral() as instance:
-        done = job.execute_in_process(instance=instance, resources={"installation": Installation(lake_root=lake.root)})
+        resources = {"installation": Installation(lake_root=lake.root), "storage": Storage()}
+        done = job.execute_in_process(instance=instance, resources=resources)
         assert done.success
         observed = [
             event.event_specific_data.asset_observation

@@ -12,6 +12,7 @@ import dagster as dg
 from lakehouse.tables import TABLES, Owner, Table
 from orchestration.metadata import delta_metadata
 from orchestration.resources.installation import Installation
+from orchestration.resources.storage import Storage
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -29,7 +30,7 @@ def _upkeep_of(table: Table) -> dg.JobDefinition:
         pool=table.name,
         description=f"Drops days past retention, merges small files and vacuums the table `{table.name}`.",
     )
-    def upkeep(context: dg.OpExecutionContext, installation: Installation) -> None:
+    def upkeep(context: dg.OpExecutionContext, installation: Installation, storage: Storage) -> None:
         from lakehouse import maintenance, retention  # noqa: PLC0415  imports delta-rs
 
         found = maintenance.opened(installation.lake, table)
@@ -39,7 +40,8 @@ def _upkeep_of(table: Table) -> dg.JobDefinition:
         keep_days = retention.kept_days(installation.settings).get(table.name)
         done = maintenance.maintain(found, table, keep_days, datetime.now(UTC).date())
         context.log.info(f"table {table.name}: {done}")
-        context.log_event(_observation(found, table, done.as_dict()))
+        stored = storage.stored(installation, table.name)
+        context.log_event(_observation(found, table, done.as_dict() | stored))
 
     @dg.job(name=f"maintain_{table.name}", tags=TAGS | {"sensorlake/table": table.name})
     def job() -> None:
@@ -49,13 +51,13 @@ def _upkeep_of(table: Table) -> dg.JobDefinition:
 
 
 @dg.op(description="Reads how the stream's tables lie on storage; the stream itself keeps them in order.")
-def look_at_stream_tables(context: dg.OpExecutionContext, installation: Installation) -> None:
+def look_at_stream_tables(context: dg.OpExecutionContext, installation: Installation, storage: Storage) -> None:
     """Nothing is written: these tables have another owner."""
     from lakehouse import maintenance  # noqa: PLC0415  imports delta-rs
 
     for table in TABLES:
         if table.owner is Owner.STREAM and (found := maintenance.opened(installation.lake, table)) is not None:
-            context.log_event(_observation(found, table, {}))
+            context.log_event(_observation(found, table, storage.stored(installation, table.name)))
 
 
 @dg.job(tags=TAGS)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from expectations import baselines, threshold_candidates, thresholds
+from orchestration.gx import checks_for
 from orchestration.resources.installation import Installation
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ _QUESTIONS = {
     "silenced": "No limit becomes so wide that its device is silenced.",
     "alarm_rate": "By the last day's readings, the limits would flood neither over all nor any device.",
 }
+
+
+baselines_checks = checks_for("baselines", baselines.SUITE)
+threshold_candidates_checks = checks_for("threshold_candidates", threshold_candidates.SUITE)
+# What they find wrong is live already: nothing to hold up.
+thresholds_checks = checks_for("thresholds", thresholds.SUITE, blocking=False)
 
 
 @dg.multi_asset_check(

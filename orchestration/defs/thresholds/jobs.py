@@ -8,6 +8,8 @@ refresh_thresholds = dg.define_asset_job(
     "refresh_thresholds",
     dg.AssetSelection.assets("baselines", "threshold_candidates", "thresholds"),
     description="Learn baselines, make candidates, compare them with what is live, publish if all checks pass.",
+    # A check that failed fails again; the sensor asks anew when there is something new to learn from.
+    tags={"dagster/max_retries": "0"},
 )
 
 
