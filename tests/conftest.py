@@ -13,6 +13,23 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 @pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """One session for all tests, as a process can have no other: two cores, the product's settings and jars, the
+    decoder registered; tables lie in local folders."""
+    from sensorlake.commands.spark import open_session  # noqa: PLC0415 - only these tests pay for Spark
+
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in [name for name in os.environ if name.startswith(PREFIX)]:
+            patch.delenv(variable)
+        own = settings_module.load(tmp_path_factory.mktemp("spark"))
+        made = open_session(own.model_copy(update={"spark_driver_memory": "1g"}), cores=2)
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+@pytest.fixture(scope="session")
 def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The settings of a Kafka, MinIO, PostgreSQL and InfluxDB of this session's own, in a folder that goes with it.
 

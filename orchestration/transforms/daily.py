@@ -75,10 +75,17 @@ def write_trends(spark: SparkSession, lake: Lake, day: date) -> Written:
         LakeError: there are no enriched readings yet.
     """
     version = lake.existing(ENRICHED_READINGS).version()
-    table = creation.ensure(lake, TRENDS)
     readings = _day(spark, lake, ENRICHED_READINGS, day, version).select(*trends.COLUMNS)
     shard = F.pmod(F.xxhash64("device_id"), F.lit(_SHARDS))
-    fresh = _in_utc(readings.groupBy(shard).applyInArrow(trends.of_readings, spark_ddl(TRENDS.record)).toArrow())
+    found = readings.groupBy(shard).applyInArrow(trends.of_readings, spark_ddl(TRENDS.record)).toArrow()
+    return store_trends(lake, day, found, version)
+
+
+def store_trends(lake: Lake, day: date, found: pa.Table, version: int) -> Written:
+    """Compare the trends `found` of a day's hours and of the day with the periods before, and replace them, the week and
+    the month; `version`: of the enriched readings that they were made from."""
+    table = creation.ensure(lake, TRENDS)
+    fresh = _in_utc(found)
     day_before = _rows(table, "day", [day - timedelta(days=1)])
     hour_before = _rows(table, "hour", [day - timedelta(days=1)])
     fresh = trends.across_midnight(fresh, day_before)

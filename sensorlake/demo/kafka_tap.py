@@ -37,7 +37,7 @@ class Alerts:
         sent_ms = datetime.fromisoformat(anomaly["event_time"]).timestamp() * 1000
         if sent_ms < self.since * 1000:
             return  # of an earlier run
-        self.versions[anomaly["threshold_version"] or 0] += 1
+        self.versions[anomaly.get("threshold_version") or 0] += 1
         self.latencies[name] = (appended_ms, appended_ms - sent_ms)
         if self.first_at is None:
             self.first_at = appended_ms / 1000

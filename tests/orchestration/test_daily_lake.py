@@ -2,16 +2,21 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from lakehouse.tables import ANOMALIES, ENRICHED_READINGS, READINGS, TRENDS
 from orchestration.transforms import daily
 from orchestration.transforms.registry_facts import RegistryFacts
+from orchestration.transforms.trends import COLUMNS, of_readings
 from sensorlake.errors import LakeError
 from tests.orchestration.rows import NOON, anomaly, read, reading, write
 
 pytestmark = pytest.mark.spark
 
+_TEXT = ("device_id", "metric", "unit")
+_OTHERS = {"event_time": pa.timestamp("us", "UTC"), "anomalies": pa.int32()}
+KINDS = {name: pa.string() if name in _TEXT else _OTHERS.get(name, pa.float64()) for name in COLUMNS}
 DAY = NOON.date()
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 START = datetime(2026, 11, 18, tzinfo=UTC)
@@ -32,6 +37,14 @@ def enrich(spark, lake, known=None, day=DAY):
 def run(spark, lake, day=DAY):
     daily.write_enriched(spark, lake, facts(), day)
     daily.write_trends(spark, lake, day)
+
+
+def sum_up(lake, day, rows):
+    """Trends of a day as `run` makes them, of enriched readings that are at hand: seconds less a day."""
+    given = [row | {"anomalies": row.get("anomalies", 0), "interval_seconds": None} for row in rows]
+    schema = pa.schema(list(KINDS.items()))
+    found = of_readings(pa.Table.from_pylist([row for row in given if row["event_date"] == day], schema=schema))
+    daily.store_trends(lake, day, found, version=0)
 
 
 def trends(lake, period, device="pump-1", metric="temperature"):
@@ -117,12 +130,10 @@ def test_an_empty_day_and_an_unwritten_table(spark, lake):
     assert daily.write_trends(spark, lake, empty).rows == 0
 
 
-def test_figures_of_hours_and_of_the_day(spark, lake):
+def test_figures_of_hours_and_of_the_day(lake):
     values = [1.0, 2.0, 3.0, 4.0]
-    write(lake, READINGS, [reading(60 * place, value=value) for place, value in enumerate(values)])
-    write(lake, READINGS, [reading(3600 + 60 * place, value=10.0) for place in range(4)])
-    write(lake, ANOMALIES, [anomaly(reading(60, value=2.0))])
-    run(spark, lake)
+    rows = [reading(60 * place, value=value, anomalies=int(place == 1)) for place, value in enumerate(values)]
+    sum_up(lake, DAY, rows + [reading(3600 + 60 * place, value=10.0) for place in range(4)])
     noon, later = trends(lake, "hour")
     assert (noon["count"], noon["mean"], noon["min"], noon["p50"], noon["max"]) == (4, 2.5, 1.0, 2.0, 4.0)
     assert noon["stddev"] == pytest.approx(1.25**0.5)
@@ -133,11 +144,10 @@ def test_figures_of_hours_and_of_the_day(spark, lake):
     assert (day["count"], day["gaps"], day["previous_mean"]) == (8, 1, None)
 
 
-def test_week_and_month_follow_from_their_days_in_whatever_order_those_are_run(spark, lake):
-    write(lake, READINGS, [reading(86_400 * day, value=float(day)) for day in (0, 1, 7)])
-    write(lake, ANOMALIES, [])
+def test_week_and_month_follow_from_their_days_in_whatever_order_those_are_run(lake):
+    rows = [reading(86_400 * day, value=float(day)) for day in (0, 1, 7)]
     for offset in (7, 1, 0):
-        run(spark, lake, DAY + timedelta(days=offset))
+        sum_up(lake, DAY + timedelta(days=offset), rows)
     this_week, next_week = trends(lake, "week")
     assert (this_week["event_date"], this_week["count"], this_week["mean"]) == (date(2026, 11, 16), 2, 0.5)
     assert next_week["event_date"] == date(2026, 11, 23)
@@ -145,13 +155,11 @@ def test_week_and_month_follow_from_their_days_in_whatever_order_those_are_run(s
     assert (month["event_date"], month["count"], month["min"], month["max"]) == (date(2026, 11, 1), 3, 0.0, 7.0)
 
 
-def test_a_silence_over_midnight_is_a_gap_of_the_day_in_which_it_ends(spark, lake):
+def test_a_silence_over_midnight_is_a_gap_of_the_day_in_which_it_ends(lake):
     evening = [reading(11 * 3600 + 60 * place) for place in range(10)]
     morning = [reading(18 * 3600 + 60 * place) for place in range(10)]
-    write(lake, READINGS, evening + morning)
-    write(lake, ANOMALIES, [])
-    run(spark, lake, DAY)
-    run(spark, lake, DAY + timedelta(days=1))
+    sum_up(lake, DAY, evening + morning)
+    sum_up(lake, DAY + timedelta(days=1), evening + morning)
     before, after = trends(lake, "day")
     assert (before["gaps"], after["gaps"]) == (0, 1)
     assert after["gap_seconds"] == 7 * 3600 - 9 * 60

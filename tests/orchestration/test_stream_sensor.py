@@ -113,7 +113,7 @@ def test_before_the_stream_has_run_nothing_is_reported_but_that(root: str) -> No
 
 def test_each_new_version_is_told_once_with_its_rows_counts_and_lag(root: str) -> None:
     ticks = Ticks(sensors.stream_tables, root)
-    received = NOW - timedelta(seconds=7)
+    received = datetime.now(UTC) - timedelta(seconds=7)
     note = {"messages": 5, "valid": 3, "dead_letters": 1, "duplicates": 1, "batch": 4}
     write(root, tables.READINGS, 3, note | {"newest_received": int(received.timestamp() * 1e6)})
     write(root, tables.FEATURES, 2)
