@@ -144,10 +144,9 @@ def _first_after(windows: Windows, moment: Floats) -> Floats:
 def _robust(windows: Windows) -> tuple[Floats, Floats, Floats]:
     """centre, between, within of each series."""
     groups, weight = windows.groups, windows.count
-    centre = groups.quantiles(windows.mean, weight, (0.5,))[:, 0]
+    tenth, centre, ninetieth = groups.quantiles(windows.mean, weight, (0.1, 0.5, 0.9)).T
     away = np.abs(windows.mean - centre[windows.series])
     between = _NORMAL * groups.quantiles(away, weight, (0.5,))[:, 0]
-    tenth, ninetieth = groups.quantiles(windows.mean, weight, (0.1, 0.9)).T
     between = np.where(between > 0, between, (ninetieth - tenth) / _TEN_TO_NINETY)
     variance = windows.stddev**2
     most = groups.quantiles(variance, weight, (0.95,))[:, 0]

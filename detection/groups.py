@@ -1,12 +1,15 @@
 """Statistics of many groups at once, over arrays whose rows belong to groups 0 .. n-1."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+_CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -45,22 +48,48 @@ class Groups:
         array([[2.],
                [7.]])
         """
-        order = np.lexsort((values, self.of))
-        group, ordered = self.of[order], values[order]
-        reached = np.cumsum(weights[order])
-        ends = np.searchsorted(group, np.arange(self.count), side="right")
-        starts = np.searchsorted(group, np.arange(self.count), side="left")
-        before = np.where(starts > 0, reached[np.maximum(starts - 1, 0)], 0.0) if len(order) else np.zeros(self.count)
-        after = np.where(ends > 0, reached[np.maximum(ends - 1, 0)], 0.0) if len(order) else np.zeros(self.count)
-        whole = after - before
         found = np.full((self.count, len(at)), np.nan)
-        filled = (ends > starts) & (whole > 0)
-        for place, share in enumerate(at):
-            # A little less than the share, as sums of weights are not exact.
-            target = before[filled] + share * whole[filled] * (1 - 1e-12)
-            position = np.clip(np.searchsorted(reached, target, side="left"), starts[filled], ends[filled] - 1)
-            found[filled, place] = ordered[position]
+        longest = int(self._sizes.max(initial=0))
+        # Groups side by side in rows of one length: sorting those is ten times as fast as sorting by group and value.
+        together = max(1, _CELLS // max(longest, 1))
+        for first in range(0, self.count if longest else 0, together):
+            block = slice(first, min(first + together, self.count))
+            found[block] = self._quantiles_of(block, values, weights, at)
         return found
+
+    def _quantiles_of(self, block: slice, values: Floats, weights: Floats, at: tuple[float, ...]) -> Floats:
+        sizes, begin = self._sizes[block], self._begins[block]
+        rows = self._order[begin[0] : begin[-1] + sizes[-1]]
+        shape = (len(sizes), max(int(sizes.max()), 1))
+        line = np.repeat(np.arange(len(sizes)), sizes)
+        place = np.arange(len(rows)) - np.repeat(begin - begin[0], sizes)
+        value, weight = np.full(shape, np.inf), np.zeros(shape)
+        value[line, place], weight[line, place] = values[rows], weights[rows]
+        order = np.argsort(value, axis=1)
+        value = np.take_along_axis(value, order, axis=1)
+        reached = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+        whole = reached[:, -1]
+        found = np.full((len(sizes), len(at)), np.nan)
+        for number, share in enumerate(at):
+            # A little less than the share, as sums of weights are not exact.
+            position = (reached < (share * whole * (1 - 1e-12))[:, None]).sum(axis=1)
+            found[:, number] = np.where(
+                whole > 0, value[np.arange(len(sizes)), np.minimum(position, shape[1] - 1)], np.nan
+            )
+        return found
+
+    @cached_property
+    def _sizes(self) -> Integers:
+        return np.bincount(self.of, minlength=self.count)
+
+    @cached_property
+    def _begins(self) -> Integers:
+        return np.concatenate([[0], np.cumsum(self._sizes)[:-1]]).astype(np.int64)
+
+    @cached_property
+    def _order(self) -> Integers:
+        """The rows, those of one group together."""
+        return np.argsort(self.of, kind="stable")
 
     def where(self, chosen: NDArray[np.bool_]) -> "Groups":
         """The same groups with only the chosen rows."""

@@ -1,6 +1,7 @@
 """Closed windows of statistics, of many series at once: what baselines are learned from."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Windows:
         )
         return self.where(finite & np.isfinite(self.rate) & (self.count > 0))
 
-    @property
+    @cached_property
     def groups(self) -> Groups:
         return Groups(self.series, self.series_count)
 

@@ -1,12 +1,11 @@
 """Reads closed windows from the lake's features: what baselines are learned from and compared with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
@@ -24,6 +23,9 @@ _COLUMNS = (
     "max",
     "rate_of_change",
 )
+
+
+_SECONDS = 1 << 36  # more than there are from 1970 to any window
 
 
 @dataclass(frozen=True)
@@ -48,39 +50,45 @@ def read(features: DeltaTable, start: datetime, end: datetime, short_since: date
     days = ds.field("event_date").isin(_days(start, end))
     long = (kind == "tumbling_5m") & (begin >= start) & (begin < short_since)
     short = (kind == "tumbling_1m") & (begin >= short_since) & (begin < end)
-    found = features.to_pyarrow_dataset().to_table(columns=list(_COLUMNS), filter=days & (long | short))
-    return of_table(found)
+    scanner = features.to_pyarrow_dataset().scanner(columns=list(_COLUMNS), filter=days & (long | short))
+    return of_batches(scanner.to_batches())
 
 
-def of_table(rows: pa.Table) -> tuple[Windows, Series]:
-    """Rows of the table features -> windows, and the device and metric of each series."""
-    device, metric = (rows[name].dictionary_encode().combine_chunks() for name in ("device_id", "metric"))
-    if rows.num_rows == 0:
-        nothing = np.zeros(0)
-        whole = np.zeros(0, np.int64)
-        empty = Windows(whole, 0, whole, whole, *[nothing] * 6)
-        return empty, Series(pa.array([], pa.string()), pa.array([], pa.string()))
-    pairs = device.indices.to_numpy().astype(np.int64) * len(metric.dictionary) + metric.indices.to_numpy()
-    known, series = np.unique(pairs, return_inverse=True)
-    start, end = (rows[name].cast(pa.int64()).to_numpy() for name in ("window_start", "window_end"))
-    figures = [rows[name].to_numpy().astype(np.float64) for name in _COLUMNS[4:]]
-    windows = Windows(series.astype(np.int64), len(known), start, end, *figures)
-    names = Series(
-        pc.cast(device.dictionary.take(pa.array(known // len(metric.dictionary))), pa.string()),
-        pc.cast(metric.dictionary.take(pa.array(known % len(metric.dictionary))), pa.string()),
-    )
-    return windows.where(_first_of_each(windows)), names
+def of_batches(batches: Iterable[pa.RecordBatch]) -> tuple[Windows, Series]:
+    """Rows of the table features -> windows, and the device and metric of each series.
+
+    Names are put away batch by batch: of millions of rows they would take most of the memory.
+    """
+    known: dict[tuple[str, str], int] = {}
+    parts: list[list[np.ndarray]] = [[np.zeros(0, np.int64)] * 3 + [np.zeros(0)] * 6]
+    for batch in batches:
+        if batch.num_rows:
+            times = [batch[name].cast(pa.int64()).to_numpy() for name in ("window_start", "window_end")]
+            figures = [batch[name].to_numpy().astype(np.float64) for name in _COLUMNS[4:]]
+            parts.append([_numbers(batch, known), *times, *figures])
+    series, start, end, *figures = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    windows = Windows(series, len(known), start, end, *figures)
+    devices, metrics = zip(*known, strict=True) if known else ((), ())
+    return _once(windows), Series(pa.array(devices, pa.string()), pa.array(metrics, pa.string()))
 
 
-def _first_of_each(windows: Windows) -> np.ndarray:
-    order = np.lexsort((windows.end, windows.start, windows.series))
-    same = np.zeros(len(order), np.bool_)
-    if len(order):
-        same[1:] = (np.diff(windows.series[order]) == 0) & (np.diff(windows.start[order]) == 0)
-        same[1:] &= np.diff(windows.end[order]) == 0
-    kept = np.ones(len(order), np.bool_)
-    kept[order[same]] = False
-    return kept
+def _numbers(batch: pa.RecordBatch, known: dict[tuple[str, str], int]) -> np.ndarray:
+    """The number of each row's series; those not met before get the next ones."""
+    device, metric = (batch[name].dictionary_encode() for name in ("device_id", "metric"))
+    width = len(metric.dictionary)
+    pairs = device.indices.to_numpy().astype(np.int64) * width + metric.indices.to_numpy()
+    found, place = np.unique(pairs, return_inverse=True)
+    devices, metrics = device.dictionary.to_pylist(), metric.dictionary.to_pylist()
+    numbers = [known.setdefault((devices[pair // width], metrics[pair % width]), len(known)) for pair in found.tolist()]
+    return np.array(numbers, np.int64)[place]
+
+
+def _once(windows: Windows) -> Windows:
+    """Each window once: a stream that began anew closes some a second time."""
+    # Windows begin on whole seconds, and those of five minutes never share a begin with those of one.
+    keys = windows.series * _SECONDS + windows.start // 1_000_000
+    unique, first = np.unique(keys, return_index=True)
+    return windows if len(unique) == len(keys) else windows.where(np.sort(first))
 
 
 def _days(start: datetime, end: datetime) -> Sequence[object]:
