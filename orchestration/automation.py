@@ -11,6 +11,10 @@ import dagster as dg
 
 NIGHT = "20 0 * * *"
 
+# What is made every night is there in the morning; what is learned is not older than two days.
+BY_MORNING = dg.FreshnessPolicy.cron(deadline_cron="0 4 * * *", lower_bound_delta=timedelta(hours=4))
+NOT_OLD = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=3), warn_window=timedelta(days=2))
+
 
 def every_night() -> dg.AutomationCondition[dg.AssetKey]:
     """At 00:20 UTC: the day that has just ended, and the new one, which late senders may have reached already.

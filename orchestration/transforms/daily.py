@@ -82,8 +82,8 @@ def write_trends(spark: SparkSession, lake: Lake, day: date) -> Written:
 
 
 def store_trends(lake: Lake, day: date, found: pa.Table, version: int) -> Written:
-    """Compare the trends `found` of a day's hours and of the day with the periods before, and replace them, the week and
-    the month; `version`: of the enriched readings that they were made from."""
+    """Compare the trends `found` of a day and its hours with the periods before, and replace them, the week and the
+    month; `version`: of the enriched readings that they were made from."""
     table = creation.ensure(lake, TRENDS)
     fresh = _in_utc(found)
     day_before = _rows(table, "day", [day - timedelta(days=1)])

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.automation import every_night
+from orchestration.automation import BY_MORNING, every_night
 from orchestration.defs.lake.partitions import day_of, days
 from orchestration.metadata import column_lineage, same_columns, table_schema
 from orchestration.resources.installation import Installation
@@ -34,6 +34,7 @@ _LINEAGE = column_lineage(same_columns("enriched_reading", "readings", without=[
     kinds={"spark", "deltalake"},
     pool="enriched_readings",
     automation_condition=every_night(),
+    freshness_policy=BY_MORNING,
     metadata={
         "dagster/column_schema": table_schema("enriched_reading"),
         "dagster/column_lineage": _LINEAGE,

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.automation import when_inputs_change
+from orchestration.automation import BY_MORNING, when_inputs_change
 from orchestration.defs.lake.partitions import day_of, days
 from orchestration.metadata import table_schema
 from orchestration.resources.installation import Installation
@@ -22,6 +22,7 @@ _DAY_BEFORE = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1, allo
     kinds={"spark", "deltalake"},
     pool="trends",
     automation_condition=when_inputs_change(besides="trends"),
+    freshness_policy=BY_MORNING,
     metadata={"dagster/column_schema": table_schema("trend"), "dagster/table_name": "trends"},
 )
 def trends(context: dg.AssetExecutionContext, installation: Installation, spark: Spark) -> dg.MaterializeResult[Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.automation import NOT_OLD
 from orchestration.metadata import column_lineage, table_schema
 from orchestration.resources.installation import Installation
 
@@ -24,6 +25,7 @@ _LINEAGE = column_lineage(
     owners=["team:sensorlake-operations"],
     kinds={"numpy", "deltalake"},
     pool="baselines",
+    freshness_policy=NOT_OLD,
     metadata={
         "dagster/column_schema": table_schema("baseline"),
         "dagster/column_lineage": _LINEAGE,

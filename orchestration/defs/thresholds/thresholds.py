@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.automation import NOT_OLD
 from orchestration.metadata import column_lineage, same_columns, table_schema
 from orchestration.resources.installation import Installation
 
@@ -24,6 +25,7 @@ class Publication(dg.Config):
     owners=["team:sensorlake-operations"],
     kinds={"deltalake"},
     pool="thresholds",
+    freshness_policy=NOT_OLD,
     metadata={
         "dagster/column_schema": table_schema("threshold"),
         "dagster/column_lineage": column_lineage(same_columns("threshold", "threshold_candidates", without=_OF_ITSELF)),
