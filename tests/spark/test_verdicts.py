@@ -64,7 +64,7 @@ CASES = {
 
 def limits(spark, rows=LIMITS):
     now = datetime(2026, 11, 1, tzinfo=UTC)
-    full = [(*row, None, 7, now, "test") for row in rows]
+    full = [(*row, None, 7, now, "test", "rule", None) for row in rows]
     return spark.createDataFrame(full, StructType.fromDDL(spark_ddl("threshold").replace(" NOT NULL", "")))
 
 
