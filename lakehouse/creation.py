@@ -22,11 +22,13 @@ def ensure(lake: Lake, table: Table) -> DeltaTable:
     if DeltaTable.is_deltatable(uri, options):
         found = lake.open(table)
         ours, theirs = _types(wanted), _types(found.schema())
-        if newer := [field for field in wanted.fields if field.name not in theirs]:
+        newer = [field for field in wanted.fields if field.name not in theirs]
+        known = all(ours.get(name) == kind for name, kind in theirs.items())
+        if newer and known and not _partitions(table) & {field.name for field in newer}:
             # Every column may be null, so rows of an older version of sensorlake stay as they are.
             found.alter.add_columns(newer)
-            theirs = _types(found.schema())
-        _refuse_other_columns(table, ours, theirs)
+        else:
+            _refuse_other_columns(table, ours, theirs)
         return found
     return DeltaTable.create(
         uri,
@@ -36,6 +38,16 @@ def ensure(lake: Lake, table: Table) -> DeltaTable:
         description=table.description,
         configuration=table.properties,
         storage_options=options,
+    )
+
+
+def _partitions(table: Table) -> set[str]:
+    return (
+        set()
+        if table.partition is None
+        else {table.partition}
+        if isinstance(table.partition, str)
+        else {*table.partition}
     )
 
 

@@ -10,12 +10,15 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import get_conn_string
 
+from lakehouse.tables import TABLES, Owner
 from sensorlake import settings as settings_module
 
 if TYPE_CHECKING:
     from sensorlake.settings import Settings
 
 SCHEMA = "dagster"
+# The Delta tables that Dagster writes, and the load and the build of the reports.
+POOLS = (*[table.name for table in TABLES if table.owner is Owner.DAGSTER], "reporting_facts", "reporting")
 _LOCK = 7_365_736_572  # any number that nobody else in this database locks
 
 
@@ -40,7 +43,18 @@ class SensorlakeStorage(DagsterPostgresStorage):
             connection.execute(text(f"create schema if not exists {SCHEMA}"))
         with transaction(settings) as connection:
             connection.execute(take_turns, {"lock": _LOCK})
-            return cls(address(settings), inst_data=inst_data)
+            storage = cls(address(settings), inst_data=inst_data)
+            storage._limit_pools()
+            return storage
+
+    def _limit_pools(self) -> None:
+        """One run at a time in each pool, from the first run on. Left to `default_limit` in `dagster.yaml`, a pool gets
+        its limit only while the first runs that name it are started, and two of them may start together."""
+        events = self.event_log_storage
+        known = {pool.name for pool in events.get_pool_limits()}
+        for pool in POOLS:
+            if pool not in known:
+                events.set_concurrency_slots(pool, 1)
 
 
 def address(settings: "Settings") -> str:

@@ -12,6 +12,8 @@ import psutil
 import pytest
 
 from lakehouse import registry
+from lakehouse.postgres import connect
+from orchestration.instance import POOLS
 from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
 from stack import credentials, http_probe, leftovers, ports, status, up
@@ -79,8 +81,6 @@ def test_the_definitions_are_loaded_the_daemon_lives_and_status_says_so(own: Set
 
 
 def test_its_tables_stand_in_a_schema_of_their_own(own: Settings) -> None:
-    from lakehouse.postgres import connect  # noqa: PLC0415
-
     connection = connect(own, "test")
     try:
         rows = connection.run("select table_schema from information_schema.tables where table_name = 'runs'")
@@ -95,8 +95,11 @@ def test_it_listens_on_this_machine_alone_and_shows_no_secret(own: Settings) -> 
     secrets = [value for value in made.values() if value != made.s3_access_key]
     listening, told = set(), []
     for process in leftovers.find(own.data_dir):
-        listening |= {c.laddr for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN}
-        text = " ".join([*process.cmdline(), *process.environ().values()])
+        try:
+            listening |= {c.laddr for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+            text = " ".join([*process.cmdline(), *process.environ().values()])
+        except psutil.NoSuchProcess:
+            continue  # a run that has just ended
         told += [process.name() for secret in secrets if secret in text]
     assert own.dagster_port in {address.port for address in listening}
     assert {address.ip for address in listening} <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
@@ -107,6 +110,15 @@ def test_it_listens_on_this_machine_alone_and_shows_no_secret(own: Settings) -> 
             content = path.read_text(encoding="utf-8", errors="replace")
             told += [path.name for secret in secrets if secret in content]
     assert told == []
+
+
+def test_each_pool_takes_one_run_from_the_first_on(own: Settings) -> None:
+    connection = connect(own, "test")
+    try:
+        limits = dict(connection.run('select concurrency_key, "limit" from dagster.concurrency_limits'))
+    finally:
+        connection.close()
+    assert limits == dict.fromkeys(POOLS, 1)
 
 
 def test_all_of_it_yields_to_the_alerts(own: Settings) -> None:

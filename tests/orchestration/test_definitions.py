@@ -62,6 +62,16 @@ def test_every_asset_of_ours_says_what_it_is_and_whose() -> None:
         assert node.description, key
 
 
+def test_every_pool_has_its_limit_from_the_start() -> None:
+    """A pool that is not listed would get it only after its first runs were started."""
+    from orchestration.definitions import definitions  # noqa: PLC0415
+    from orchestration.instance import POOLS  # noqa: PLC0415
+
+    graph = definitions().get_repository_def().asset_graph
+    used = {pool for key in graph.materializable_asset_keys for pool in graph.get(key).pools or ()}
+    assert used <= set(POOLS)
+
+
 @pytest.mark.parametrize(
     "package", ["pandas", "pyarrow", "deltalake", "great_expectations", "dbt", "tensorflow", "boto3"]
 )

@@ -50,6 +50,13 @@ def test_a_table_of_other_columns_is_refused_with_their_names(spark, lake):
     assert spark.read.format("delta").load(READINGS.path(lake)).columns == ["reading_id", "value", "colour"]
 
 
+def test_a_table_of_an_older_version_gets_the_columns_that_it_lacks(spark, lake):
+    older = "select 'x' reading_id, 1.5D value, date'2026-11-03' event_date"
+    spark.sql(older).write.format("delta").partitionBy("event_date").save(READINGS.path(lake))
+    found = creation.ensure(Lake(lake), READINGS).to_pyarrow_table().to_pylist()
+    assert [(row["reading_id"], row["value"], row["device_id"]) for row in found] == [("x", 1.5, None)]
+
+
 def rule(metric, device=None, lower=None, upper=None, z_limit=None):
     return AlertRule(metric, device, lower, upper, z_limit, "critical", "K", "", "")
 
