@@ -10,6 +10,8 @@ from datetime import timedelta
 import dagster as dg
 
 NIGHT = "20 0 * * *"
+# The tag of a run that says what asked for it.
+CAUSE = "sensorlake/cause"
 
 # What is made every night is there in the morning; what is learned is not older than two days.
 BY_MORNING = dg.FreshnessPolicy.cron(deadline_cron="0 4 * * *", lower_bound_delta=timedelta(hours=4))

@@ -20,22 +20,27 @@ from sensorlake.settings import Settings
 _LEAST_WINDOWS = 200
 # Shorter spans than this hold too few windows of five minutes.
 _LONG_SPAN = timedelta(hours=1)
-_DAY = timedelta(days=1)
 # A device most of whose readings were abnormal for as long as a new level must last has one.
 _STEADY = 0.9
 _LEAST_READINGS = 30
 
 
 @dataclass(frozen=True)
-class Situation:
-    """At `now`: the live version; the features' table version and windows; of the drift minutes the largest stability
-    index of a metric, the readings, and those of them that the live version found abnormal; and the devices of which it
-    has found nearly all abnormal for as long as a new level must last."""
+class Standing:
+    """At `now`: the live version; the features' table version and windows. Told by the tables' logs alone."""
 
     now: datetime
     live: Version
     features_version: int
     windows: int
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the windows say: of the drift minutes the largest stability index of a metric, the readings, and those of
+    them that the live version found abnormal; and the devices of which it has found nearly all abnormal for as long as
+    a new level must last."""
+
     readings: int
     drifting_metric: str | None
     stability_index: float
@@ -55,22 +60,23 @@ class Attempt:
     features_version: int
 
 
-def assess(lake: Lake, settings: Settings, now: datetime) -> Situation:
-    """Look at the lake.
-
+def standing(lake: Lake, now: datetime) -> Standing:
+    """
     Raises:
         LakeError: a table that is needed is not there yet.
     """
     live = thresholds.versions(lake)[0]
     features = lake.existing(FEATURES)
+    return Standing(now, live, features.version(), features.count())
+
+
+def assess(lake: Lake, settings: Settings, found: Standing) -> Situation:
+    """Look at the windows themselves."""
+    live, now = found.live, found.now
     span = timedelta(minutes=settings.drift_minutes)
     metric, index = _largest_drift(lake, now - span, now)
     readings = _readings(lake, now - span, now)
     return Situation(
-        now,
-        live,
-        features.version(),
-        features.count(),
         int(sum(readings.values())),
         metric,
         index,
@@ -79,18 +85,16 @@ def assess(lake: Lake, settings: Settings, now: datetime) -> Situation:
     )
 
 
-def reason_to_refresh(  # noqa: PLR0911  one return a cause
-    found: Situation, last: Attempt | None, settings: Settings
+def reason_to_refresh(
+    at: Standing, found: Situation, last: Attempt | None, settings: Settings
 ) -> tuple[str | None, str]:
     """(kind of cause, or None where there is none; what is to be said of it).
 
     Kinds: first (nothing was learned yet), alarms, drift, new data.
     """
-    if waiting := _reason_to_wait(found, last, settings):
-        return None, waiting
-    live = found.live
+    live = at.live
     if live.learned == 0 and live.kind == "first":
-        return "first", f"nothing was learned yet; features version {found.features_version}"
+        return "first", f"nothing was learned yet; features version {at.features_version}"
     if found.alarm_rate > settings.alarm_rate_limit:
         rate = f"{found.alarm_rate:.2%} of {found.readings} readings"
         return "alarms", f"{rate} are abnormal by version {live.version}, more than {settings.alarm_rate_limit:.2%}"
@@ -100,13 +104,14 @@ def reason_to_refresh(  # noqa: PLR0911  one return a cause
     if found.stability_index > settings.drift_limit:
         return "drift", f"{found.drifting_metric} drifted: stability index {found.stability_index:.2f} of its windows"
     refreshed = max(live.published_at, last.at) if last else live.published_at
-    if found.now - refreshed >= timedelta(minutes=settings.refresh_minutes):
+    if at.now - refreshed >= timedelta(minutes=settings.refresh_minutes):
         return "new data", f"{settings.refresh_minutes:g} minutes since the last refresh, and new windows"
     fits = f"{found.alarm_rate:.3%} abnormal, stability index {found.stability_index:.2f}"
     return None, f"version {live.version} fits: {fits}"
 
 
-def _reason_to_wait(found: Situation, last: Attempt | None, settings: Settings) -> str | None:
+def reason_to_wait(found: Standing, last: Attempt | None, settings: Settings) -> str | None:
+    """Why nothing may be asked for now, whatever the windows say."""
     live, now = found.live, found.now
     if found.windows == 0:
         return "no window has closed yet"

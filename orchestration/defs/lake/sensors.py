@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from orchestration.automation import CAUSE
 from orchestration.defs.lake.partitions import days
 from orchestration.resources.installation import Installation
 from sensorlake.errors import SensorlakeError
 
 DAILY = ("enriched_readings", "trends", "data_quality_report", "reporting_facts")
-CAUSE = "sensorlake/cause"
 
 # Late readings come in bursts: a day is asked for when none has come for a while, or when they do not stop.
 _QUIET = timedelta(minutes=5)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from orchestration.automation import CAUSE
 from orchestration.defs.thresholds.jobs import refresh_thresholds
-from orchestration.defs.thresholds.thresholds import CAUSE
 from orchestration.resources.installation import Installation
 from sensorlake.errors import SensorlakeError
 
@@ -35,10 +35,14 @@ def thresholds_need_refresh(
     settings, now = installation.settings, datetime.now(UTC)
     last = _attempt(context.cursor)
     try:
-        found = situation.assess(installation.lake, settings, now)
+        found = situation.standing(installation.lake, now)
+        if waiting := situation.reason_to_wait(found, last, settings):
+            return dg.SkipReason(waiting)
+        # Only now: of many devices the windows are millions.
+        told = situation.assess(installation.lake, settings, found)
     except SensorlakeError as error:
         return dg.SkipReason(str(error))
-    kind, text = situation.reason_to_refresh(found, last, settings)
+    kind, text = situation.reason_to_refresh(found, told, last, settings)
     if kind is None:
         return dg.SkipReason(text)
     request = dg.RunRequest(

@@ -4,11 +4,10 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.automation import NOT_OLD
+from orchestration.automation import CAUSE, NOT_OLD
 from orchestration.metadata import column_lineage, same_columns, table_schema
 from orchestration.resources.installation import Installation
 
-CAUSE = "sensorlake/cause"
 _OF_ITSELF = ("version", "published_at", "published_by")
 
 
