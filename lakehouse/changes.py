@@ -1,6 +1,5 @@
 """Which days of a table its commits since some version changed, read from its log."""
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,13 +7,11 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from deltalake import DeltaTable
-from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs  # type: ignore[import-untyped]
 
+from lakehouse import commit_log
 from lakehouse.lake import Lake
 from lakehouse.tables import Table
-
-_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,10 @@ def since(lake: Lake, table: Table, version: int | None) -> Changes:
     last = known.version()
     if version is None:
         return Changes(last, _days_with_rows(known))
-    store = fs.PyFileSystem(DeltaStorageHandler(lake.uri(table), dict(lake.options)))
+    log = commit_log.of(lake, table)
     found: dict[date, datetime] = {}
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for days in threads.map(lambda number: _days_of(store, number), range(version + 1, last + 1)):
+    with ThreadPoolExecutor(commit_log.THREADS) as threads:
+        for days in threads.map(lambda number: _days_of(log, number), range(version + 1, last + 1)):
             if days is None:
                 return Changes(last, _days_with_rows(known))
             for day, moment in days.items():
@@ -48,13 +45,10 @@ def since(lake: Lake, table: Table, version: int | None) -> Changes:
     return Changes(last, found)
 
 
-def _days_of(store: fs.FileSystem, version: int) -> dict[date, datetime] | None:
-    try:
-        with store.open_input_file(f"_delta_log/{version:020}.json") as file:
-            actions = [json.loads(line) for line in file.read().splitlines()]
-    except FileNotFoundError:
+def _days_of(log: fs.FileSystem, version: int) -> dict[date, datetime] | None:
+    added = commit_log.actions(log, version, "add")
+    if added is None:
         return None
-    added = [action["add"] for action in actions if "add" in action]
     return {
         date.fromisoformat(each["partitionValues"]["event_date"]): _moment(each["modificationTime"])
         for each in added

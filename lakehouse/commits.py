@@ -10,14 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs  # type: ignore[import-untyped]
 
+from lakehouse import commit_log
 from lakehouse.lake import Lake
 from lakehouse.tables import Table
 
 _TOGETHER = 64
-_THREADS = 8
 # A stream that lags commits a day's last messages on the next one.
 _AFTER = timedelta(hours=1)
 
@@ -45,8 +44,7 @@ def batches(lake: Lake, table: Table, day: date) -> list[Batch] | None:
     except FileNotFoundError:
         return None
     found: list[Batch] = []
-    store = fs.PyFileSystem(DeltaStorageHandler(lake.uri(table), dict(lake.options)))
-    for commit in _backwards(store, known.version()):
+    for commit in _backwards(commit_log.of(lake, table), known.version()):
         if commit is None:
             return None
         if commit["timestamp"] < start.timestamp() * 1000:
@@ -56,19 +54,14 @@ def batches(lake: Lake, table: Table, day: date) -> list[Batch] | None:
     return found[::-1]
 
 
-def _backwards(store: fs.FileSystem, last: int) -> Iterator[dict | None]:
+def _backwards(log: fs.FileSystem, last: int) -> Iterator[dict | None]:
     """What each commit says of itself, the newest first; None, and no more, where the log ends too early."""
 
     def read(version: int) -> dict | None:
-        try:
-            with store.open_input_file(f"_delta_log/{version:020}.json") as file:
-                lines = file.read().splitlines()
-        except FileNotFoundError:
-            return None
-        actions = (json.loads(line) for line in lines if b'"commitInfo"' in line)
-        return next((action["commitInfo"] for action in actions if "commitInfo" in action), None)
+        found = commit_log.actions(log, version, "commitInfo")
+        return found[0] if found else None
 
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with ThreadPoolExecutor(commit_log.THREADS) as threads:
         for newest in range(last, -1, -_TOGETHER):
             for commit in threads.map(read, range(newest, max(-1, newest - _TOGETHER), -1)):
                 yield commit

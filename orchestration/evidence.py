@@ -18,7 +18,7 @@ from pyarrow import fs
 from sqlalchemy import text
 
 from expectations.data import Commits, Data, Offsets
-from lakehouse import commits
+from lakehouse import commits, retention
 from lakehouse.columns import arrow_schema
 from lakehouse.lake import Lake
 from lakehouse.registry import database
@@ -33,7 +33,6 @@ _COMPARED_WITH = {DEAD_LETTERS: READINGS, ENRICHED_READINGS: READINGS}
 _LEFT_OUT = {FEATURES: ("window_kind", "sliding_60s")}
 # As long may a reading be on its way, and as far may its device's clock be ahead, in whole days.
 _DAYS_LATE, _DAYS_AHEAD = 8, 1
-_DAYS = ("event_date", "day")
 
 
 def exists(lake: Lake, table: Table) -> bool:
@@ -85,17 +84,11 @@ def rows_by_day(opened: DeltaTable, table: Table) -> dict[date | None, int]:
     """As the table's log counts them, no file is opened; day None where the table has none."""
     actions = pa.table(opened.get_add_actions(flatten=True))
     rows: dict[date | None, int] = {}
-    column = _day_column(table)
+    column = retention.day_column(table)
     days = actions[f"partition.{column}"].to_pylist() if column else [None] * actions.num_rows
     for day, count in zip(days, actions["num_records"].to_pylist(), strict=True):
         rows[day] = rows.get(day, 0) + (count or 0)
     return rows
-
-
-def _day_column(table: Table) -> str | None:
-    """The column by which the table is partitioned into days."""
-    columns = (table.partition,) if isinstance(table.partition, str) else table.partition or ()
-    return next((name for name in columns if name in _DAYS), None)
 
 
 def _types(schema: pa.Schema) -> dict[str, str]:
@@ -113,7 +106,7 @@ def _usual(by_day: Mapping[date | None, int], day: date | None) -> tuple[int, ..
 def _rows_of(table: Table, day: date | None) -> pc.Expression | None:
     if day is None:
         return None
-    of_day = pc.field(_day_column(table)) == pa.scalar(day)
+    of_day = pc.field(retention.day_column(table)) == pa.scalar(day)
     if table in _LEFT_OUT:
         column, value = _LEFT_OUT[table]
         return of_day & ((pc.field(column) != value) | pc.field(column).is_null())

@@ -76,7 +76,7 @@ def result(finding: Finding) -> dg.AssetCheckResult:
     if finding.observed is not None:
         metadata["observed"] = finding.observed
     if finding.sample:
-        metadata["sample"] = _table(finding.sample)
+        metadata["sample"] = table_of(finding.sample)
     return dg.AssetCheckResult(
         passed=finding.passed,
         check_name=finding.check,
@@ -94,7 +94,8 @@ def said(finding: Finding) -> str:
     return finding.detail + of_them
 
 
-def _table(sample: Sequence[Any]) -> dg.TableMetadataValue:
+def table_of(sample: Sequence[Any]) -> dg.TableMetadataValue:
+    """Offending rows, as a check shows them."""
     names = list(dict.fromkeys(name for row in sample for name in row))
     records = [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in sample[:SHOWN]]
     columns = [dg.TableColumn(name, "string") for name in names]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from expectations import baselines, threshold_candidates, thresholds
-from orchestration.gx import checks_for
+from orchestration.gx import checks_for, table_of
 from orchestration.resources.installation import Installation
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def compared_with_live(installation: Installation) -> Iterable[dg.AssetCheckResu
 def _result(name: str, verdict: "Verdict") -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {**verdict.figures, "offenders": verdict.offender_count}
     if verdict.offenders:
-        metadata["sample"] = dg.MetadataValue.md(_listed(verdict.offenders))
+        metadata["sample"] = table_of(verdict.offenders)
     return dg.AssetCheckResult(
         check_name=name,
         asset_key="threshold_candidates",
@@ -52,15 +52,3 @@ def _result(name: str, verdict: "Verdict") -> dg.AssetCheckResult:
         description=verdict.summary,
         metadata=metadata,
     )
-
-
-def _listed(rows: Iterable[Any]) -> str:
-    """Rows as a table of Markdown."""
-    given = list(rows)
-    names = list(given[0])
-    lines = [f"| {' | '.join(names)} |", f"| {' | '.join('---' for _ in names)} |"]
-    return "\n".join(lines + [f"| {' | '.join(_shown(row[name]) for name in names)} |" for row in given])
-
-
-def _shown(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
