@@ -39,16 +39,22 @@ class Lake:
         """The table as it is now. Only its owner may write to it (docs/decisions/one-writer-per-table.md)."""
         return DeltaTable(self.uri(table), storage_options=dict(self.options))
 
+    def find(self, table: Table) -> DeltaTable | None:
+        """As `open`; None where the table is not there yet."""
+        try:
+            return self.open(table)
+        except TableNotFoundError:
+            return None
+
     def existing(self, table: Table) -> DeltaTable:
         """As `open`, for those who cannot make the table.
 
         Raises:
             LakeError: it is not there yet; the message says who makes it.
         """
-        try:
-            return self.open(table)
-        except TableNotFoundError:
+        if (found := self.find(table)) is None:
             maker = (
                 "`sensorlake stream`" if table.owner is Owner.STREAM else f"a run of the asset {table.name} in Dagster"
             )
-            raise LakeError(f"there is no table {table.name} in {self.root} yet: {maker} makes it") from None
+            raise LakeError(f"there is no table {table.name} in {self.root} yet: {maker} makes it")
+        return found

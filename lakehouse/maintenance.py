@@ -14,10 +14,8 @@ from datetime import date
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
 from lakehouse import retention
-from lakehouse.lake import Lake
 from lakehouse.tables import Table
 
 _FILE_BYTES = 128 * 2**20
@@ -50,14 +48,6 @@ class Shape:
 
     def as_dict(self) -> dict[str, int | str]:
         return {name: value for name, value in asdict(self).items() if value is not None}
-
-
-def opened(lake: Lake, table: Table) -> DeltaTable | None:
-    """The table; None where it was not made yet."""
-    try:
-        return lake.open(table)
-    except TableNotFoundError:
-        return None
 
 
 def maintain(found: DeltaTable, table: Table, keep_days: int | None, today: date) -> Upkeep:

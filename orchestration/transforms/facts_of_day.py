@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake.exceptions import TableNotFoundError
 
 from lakehouse import facts, thresholds
 from lakehouse.columns import arrow_schema
@@ -68,10 +67,8 @@ def _trends(lake: Lake, period: str, day: date, columns: tuple[str, ...]) -> pa.
 
 
 def _dataset(lake: Lake, table: Table) -> ds.Dataset | None:
-    try:
-        return lake.open(table).to_pyarrow_dataset()
-    except TableNotFoundError:
-        return None
+    found = lake.find(table)
+    return found.to_pyarrow_dataset() if found is not None else None
 
 
 def _count(lake: Lake, table: Table, wanted: ds.Expression) -> int:

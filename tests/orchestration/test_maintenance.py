@@ -96,7 +96,7 @@ def test_files_that_no_kept_version_needs_are_deleted_but_not_those_of_the_thres
 
 def test_a_table_that_does_not_exist_yet_is_nothing_to_do(lake: Lake) -> None:
     assert run(job_of(TRENDS), lake) == {}
-    assert maintenance.opened(lake, TRENDS) is None
+    assert lake.find(TRENDS) is None
 
 
 @pytest.mark.parametrize("table", [each for each in TABLES if each.owner is Owner.DAGSTER], ids=lambda each: each.name)

@@ -33,7 +33,7 @@ def _upkeep_of(table: Table) -> dg.JobDefinition:
     def upkeep(context: dg.OpExecutionContext, installation: Installation, storage: Storage) -> None:
         from lakehouse import maintenance, retention  # noqa: PLC0415  imports delta-rs
 
-        found = maintenance.opened(installation.lake, table)
+        found = installation.lake.find(table)
         if found is None:
             context.log.info(f"table {table.name} does not exist yet: nothing to do")
             return
@@ -53,10 +53,9 @@ def _upkeep_of(table: Table) -> dg.JobDefinition:
 @dg.op(description="Reads how the stream's tables lie on storage; the stream itself keeps them in order.")
 def look_at_stream_tables(context: dg.OpExecutionContext, installation: Installation, storage: Storage) -> None:
     """Nothing is written: these tables have another owner."""
-    from lakehouse import maintenance  # noqa: PLC0415  imports delta-rs
 
     for table in TABLES:
-        if table.owner is Owner.STREAM and (found := maintenance.opened(installation.lake, table)) is not None:
+        if table.owner is Owner.STREAM and (found := installation.lake.find(table)) is not None:
             context.log_event(_observation(found, table, storage.stored(installation, table.name)))
 
 
