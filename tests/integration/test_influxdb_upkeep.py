@@ -22,7 +22,16 @@ from sensorlake.settings import PREFIX, Settings
 from streaming.sinks.influxdb import InfluxSink
 
 pytestmark = pytest.mark.integration
-HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def hour() -> datetime:
+    """The start of the hour that now lies in, once at least a minute of it is left: what follows must end within it."""
+    deadline = time.monotonic() + 90
+    while (now := datetime.now(UTC)).minute == 59:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return now.replace(minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
@@ -87,34 +96,34 @@ def hourly(client: InfluxDBClient, own: Settings) -> dict:
     return {(record.get_time(), record.get_field()): record.get_value() for record in records}
 
 
-def test_the_task_writes_mean_least_greatest_and_count_of_each_full_hour_once(own, client) -> None:
+def test_the_task_writes_mean_least_greatest_and_count_of_each_full_hour_once(own, client, hour) -> None:
     influxdb.ensure(own)
-    last_hour, before = HOUR - timedelta(minutes=30), HOUR - timedelta(minutes=90)
+    last_hour, before = hour - timedelta(minutes=30), hour - timedelta(minutes=90)
     points = [
         *(line(value, before + timedelta(seconds=place)) for place, value in enumerate((1.0, 2.0, 6.0))),
         *(line(value, last_hour + timedelta(seconds=place)) for place, value in enumerate((10.0, 20.0))),
         line(999.0, last_hour, window="tumbling_1m"),  # no reading
-        line(999.0, HOUR + timedelta(seconds=1)),  # of the hour that is not over
+        line(999.0, hour + timedelta(seconds=1)),  # of the hour that is not over
     ]
     InfluxSink(own).write(pa.chunked_array([pa.array(points)]))
     expected = {
-        (HOUR - timedelta(hours=1), "mean"): 3.0,
-        (HOUR - timedelta(hours=1), "min"): 1.0,
-        (HOUR - timedelta(hours=1), "max"): 6.0,
-        (HOUR - timedelta(hours=1), "count"): 3,
-        (HOUR, "mean"): 15.0,
-        (HOUR, "min"): 10.0,
-        (HOUR, "max"): 20.0,
-        (HOUR, "count"): 2,
+        (hour - timedelta(hours=1), "mean"): 3.0,
+        (hour - timedelta(hours=1), "min"): 1.0,
+        (hour - timedelta(hours=1), "max"): 6.0,
+        (hour - timedelta(hours=1), "count"): 3,
+        (hour, "mean"): 15.0,
+        (hour, "min"): 10.0,
+        (hour, "max"): 20.0,
+        (hour, "count"): 2,
     }
     for _ in range(2):
         run_task(client, own)
         assert hourly(client, own) == expected
 
 
-def test_points_past_retention_are_left_out_and_those_beside_them_stored(own, client) -> None:
+def test_points_past_retention_are_left_out_and_those_beside_them_stored(own, client, hour) -> None:
     influxdb.ensure(own.model_copy(update={"raw_retention_days": 1}))
-    points = [line(1.0, HOUR - timedelta(days=5)), line(2.0, HOUR - timedelta(minutes=5))]
+    points = [line(1.0, hour - timedelta(days=5)), line(2.0, hour - timedelta(minutes=5))]
     InfluxSink(own).write(pa.chunked_array([pa.array(points)]))
     query = f'from(bucket: "{own.influxdb_bucket}") |> range(start: -10d)'.replace("${", "\\${")
     assert [record.get_value() for table in client.query_api().query(query) for record in table.records] == [2.0]
@@ -131,7 +140,7 @@ def test_a_server_that_does_not_answer_is_named(own) -> None:
         influxdb.ensure(own.model_copy(update={"influxdb_url": "http://127.0.0.1:9"}))
 
 
-def test_the_nightly_job_does_it_and_sees_to_the_months_of_anomalies(own, client, monkeypatch) -> None:
+def test_the_nightly_job_does_it_and_sees_to_the_months_of_anomalies(own, client, hour, monkeypatch) -> None:
     registry.migrate(own)
     for field, value in own:
         plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value
@@ -147,5 +156,5 @@ def test_the_nightly_job_does_it_and_sees_to_the_months_of_anomalies(own, client
             text("select inhrelid::regclass::text from pg_inherits where inhparent = 'stream.anomalies'::regclass")
         )
         months = {row[0] for row in found}
-    next_month = (HOUR.replace(day=1) + timedelta(days=32)).strftime("%Y_%m")
+    next_month = (hour.replace(day=1) + timedelta(days=32)).strftime("%Y_%m")
     assert any(next_month in month for month in months), months
