@@ -12,7 +12,7 @@ from orchestration.learning.windows import Series
 
 SCHEMA = arrow_schema(BASELINES.record)
 _TIMES = ("since", "until", "shifted_at")
-_LISTS = ("deciles", "hours")
+_LENGTHS = {"deciles": len(baselines.DECILES), "hours": 24}
 
 
 def rows(windows: Windows, series: Series, now_micros: int, shift: Shift) -> pa.Table:
@@ -28,8 +28,16 @@ def rows(windows: Windows, series: Series, now_micros: int, shift: Shift) -> pa.
     return pa.table([columns[item.name] for item in SCHEMA], schema=SCHEMA)
 
 
+def figures(table: pa.Table, name: str) -> np.ndarray:
+    """A column of figures of the table `baselines`, shape (rows,); of lists, such as `deciles`: (rows, length)."""
+    column = table[name].combine_chunks()
+    if name in _LENGTHS:
+        return column.flatten().to_numpy().reshape(-1, _LENGTHS[name])
+    return column.to_numpy()
+
+
 def _column(name: str, values: np.ndarray) -> pa.Array:
-    if name in _LISTS:
+    if name in _LENGTHS:
         return pa.ListArray.from_arrays(np.arange(0, values.size + 1, values.shape[1], dtype=np.int32), values.ravel())
     if name in _TIMES:
         return pa.array(values, mask=values < 0)

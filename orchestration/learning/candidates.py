@@ -23,6 +23,7 @@ from lakehouse import thresholds
 from lakehouse.columns import arrow_schema
 from lakehouse.tables import THRESHOLD_CANDIDATES
 from lakehouse.thresholds import ANY_DEVICE, LEARNED, MANUAL, RULE
+from orchestration.learning.baselines import figures
 from orchestration.learning.windows import Series
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ def _learned(baselines: pa.Table, rules: Mapping[Key, "AlertRule"]) -> dict[Key,
     rule_of = [rules.get(key) or rules.get((ANY_DEVICE, key[1])) for key in keys]
     asked = np.array([DEFAULT_Z if rule is None else rule.z_limit or np.nan for rule in rule_of])
     codes = baselines["metric"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
-    figure = {name: baselines[name].to_numpy() for name in ("centre", "spread", "low", "high")}
-    learned = limits.learn(**figure, metric=codes, z_limit=asked)
+    known = {name: figures(baselines, name) for name in ("centre", "spread", "low", "high")}
+    learned = limits.learn(**known, metric=codes, z_limit=asked)
     found = {}
     for place, key in enumerate(keys):
         rule = rule_of[place]

@@ -12,7 +12,7 @@ from lakehouse import thresholds
 from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, BASELINES, FEATURES
 from lakehouse.thresholds import Version
-from orchestration.learning import windows
+from orchestration.learning import baselines, windows
 from sensorlake.errors import LakeError
 from sensorlake.settings import Settings
 
@@ -137,7 +137,7 @@ def _largest_drift(lake: Lake, start: datetime, now: datetime) -> tuple[str | No
     found = pa.table({"device_id": series.device_id, "metric": series.metric, "series": np.arange(series.count)})
     numbered = known.drop(["deciles", "max"]).append_column("row", pa.array(np.arange(known.num_rows)))
     joined = found.join(numbered, ["device_id", "metric"], join_type="inner")
-    all_deciles = known["deciles"].combine_chunks().flatten().to_numpy().reshape(-1, stability.BINS - 1)
+    all_deciles = baselines.figures(known, "deciles")
     deciles = np.full((series.count, stability.BINS - 1), np.nan)
     greatest = np.full(series.count, np.nan)
     numbers, row = joined["series"].to_numpy(), joined["row"].to_numpy()
