@@ -8,6 +8,7 @@
     ├── InputFileError       a file given on the command line cannot be read; names file, line and reason
     ├── LakeError            a Delta table is not as its specification says
     │   └── ThresholdsError  a version of the thresholds cannot be read or published
+    ├── ModelError           a model cannot be trained, published, trusted or found
     ├── DeadLetterError      dead letters cannot be found, corrected or sent again
     ├── ReportError          dbt does not understand the reports' project
     └── StreamError          a query cannot start or go on
@@ -49,6 +50,10 @@ class LakeError(SensorlakeError):
 
 
 class ThresholdsError(LakeError):
+    pass
+
+
+class ModelError(SensorlakeError):
     pass
 
 

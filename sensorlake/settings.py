@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     s3_access_key: str = "sensorlake"
     s3_secret_key: SecretStr = SecretStr("")
     lake_bucket: str = Field(default="lake", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    models_bucket: str = Field(default="models", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    model_signing_key: SecretStr = SecretStr("")
 
     postgres_host: str = "127.0.0.1"
     postgres_port: int = Field(default=5432, ge=1, le=65535)

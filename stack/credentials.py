@@ -22,6 +22,7 @@ class Credentials:
     postgres_password: str
     postgres_admin_password: str
     influxdb_token: str
+    model_signing_key: str
     influxdb_password: str
 
     def values(self) -> list[str]:
@@ -38,6 +39,7 @@ def ensure(settings: Settings) -> Credentials:
             "s3_secret_key": settings.s3_secret_key.get_secret_value(),
             "postgres_password": settings.postgres_password.get_secret_value(),
             "influxdb_token": settings.influxdb_token.get_secret_value(),
+            "model_signing_key": settings.model_signing_key.get_secret_value(),
         },
     )
     server = _complete(servers_file(settings), {"postgres_admin_password": "", "influxdb_password": ""})

@@ -42,13 +42,13 @@ class Minio:
 
     def after_start(self, stack: Stack) -> None:
         client = s3_client(self.address(stack), stack.credentials.s3_access_key, stack.credentials.s3_secret_key)
-        bucket = stack.settings.lake_bucket
+        wanted = {stack.settings.lake_bucket, stack.settings.models_bucket}
         try:
             existing = {found["Name"] for found in client.list_buckets()["Buckets"]}
-            if bucket not in existing:
+            for bucket in sorted(wanted - existing):
                 client.create_bucket(Bucket=bucket)
         except (ClientError, BotoCoreError) as error:
-            raise StackError(f"minio is up, but its bucket {bucket!r} cannot be made: {error}") from error
+            raise StackError(f"minio is up, but its buckets {sorted(wanted)} cannot be made: {error}") from error
         finally:
             client.close()
 

@@ -132,7 +132,7 @@ def test_secrets_are_shown_neither_by_an_error_nor_by_the_settings_themselves(mo
 
 
 def test_whatever_sounds_secret_is_typed_as_a_secret():
-    sounding = {name for name in Settings.model_fields if re.search("password|secret|token", name)}
+    sounding = {name for name in Settings.model_fields if re.search("password|secret|token|signing", name)}
     assert sounding == set(SECRETS)
 
 
