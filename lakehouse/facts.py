@@ -1,15 +1,17 @@
 """Schema `facts` in PostgreSQL: what reports need of the lake.
 
-One transaction a load:
+One transaction for all tables of a load:
 
-    1. COPY the rows into a temporary staging table      a crash before the commit leaves the table as it was
+    1. COPY the rows into a temporary staging table      a crash before the commit leaves all tables as they were
     2. DELETE what the rows replace
-    3. INSERT from the staging table, commit             a crash after it: the same load again changes no figure
+    3. INSERT from the staging table
+    4. the same for the other tables, commit             a crash after it: the same load again changes no figure
 """
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -34,25 +36,60 @@ _ROWS_AT_ONCE = 200_000
 _SECONDS = 600
 
 
-def load(settings: Settings, table: str, rows: pa.Table, replace: Mapping[str, object]) -> None:
-    """Have `rows` in `facts.<table>` in place of the rows whose columns equal `replace`; without any: of all rows.
+@contextmanager
+def loading(settings: Settings) -> "Iterator[Loading]":
+    """One transaction: at the end of the block all tables hold what was loaded in it, or, if it raises, none does.
 
     Raises:
-        StackError: PostgreSQL is not reachable, or does not take the rows.
+        StackError: PostgreSQL is not reachable, does not take the rows, or went away.
     """
-    wanted = " and ".join(f"{identifier(name)} = {literal(str(value))}" for name, value in replace.items())
-    _write(settings, table, rows, f"delete from facts.{identifier(table)} where {wanted or 'true'}")  # noqa: S608  names of our own
+    connection = _connected(settings)
+    under_way = Loading(connection)
+    try:
+        connection.run("begin")
+        yield under_way
+        connection.run("commit")
+    except pg8000.exceptions.DatabaseError as error:
+        raise StackError(f"PostgreSQL does not take the rows of facts.{under_way.table}: {_message(error)}") from error
+    except (pg8000.exceptions.InterfaceError, OSError) as error:
+        raise StackError(
+            f"PostgreSQL at {settings.postgres_host}:{settings.postgres_port} went away while facts.{under_way.table} "
+            f"was loaded ({_message(error)}): all tables are as they were. Start it with "
+            "`sensorlake up`, and run it again"
+        ) from error
+    finally:
+        with contextlib.suppress(pg8000.exceptions.Error, OSError):
+            connection.close()
 
 
-def merge(settings: Settings, table: str, rows: pa.Table, key: Sequence[str]) -> None:
-    """Have `rows` in `facts.<table>` in place of those with the same `key`; all others stay.
+class Loading:
+    """A transaction that replaces rows; `table` is the one being loaded."""
 
-    Raises:
-        StackError: as of `load`.
-    """
-    names = ", ".join(map(identifier, key))
-    delete = f"delete from facts.{identifier(table)} where ({names}) in (select {names} from staging)"  # noqa: S608  names of our own
-    _write(settings, table, rows, delete)
+    def __init__(self, connection: Connection) -> None:
+        self.table = ""
+        self._connection = connection
+
+    def replace(self, table: str, rows: pa.Table, where: Mapping[str, object]) -> None:
+        """Have `rows` in `facts.<table>` in place of the rows whose columns equal `where`; without any: of all rows."""
+        wanted = " and ".join(f"{identifier(name)} = {literal(str(value))}" for name, value in where.items())
+        self._write(table, rows, f"delete from facts.{identifier(table)} where {wanted or 'true'}")  # noqa: S608  names of our own
+
+    def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> None:
+        """Have `rows` in `facts.<table>` in place of those with the same `key`; all others stay."""
+        names = ", ".join(map(identifier, key))
+        delete = f"delete from facts.{identifier(table)} where ({names}) in (select {names} from staging)"  # noqa: S608  names of our own
+        self._write(table, rows, delete)
+
+    def _write(self, table: str, rows: pa.Table, delete: str) -> None:
+        self.table = table
+        name, columns = identifier(table), ", ".join(map(identifier, rows.column_names))
+        run = self._connection.run
+        run(f"create temporary table staging (like facts.{name} including defaults) on commit drop")
+        for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
+            run(f"copy staging ({columns}) from stdin (format csv)", stream=io.BytesIO(_csv(batch)))
+        run(delete)
+        run(f"insert into facts.{name} ({columns}) select {columns} from staging")  # noqa: S608  names of our own
+        run("drop table staging")
 
 
 def drop_before(settings: Settings, day: date) -> dict[str, int]:
@@ -66,25 +103,6 @@ def drop_before(settings: Settings, day: date) -> dict[str, int]:
         return gone
     finally:
         connection.close()
-
-
-def _write(settings: Settings, table: str, rows: pa.Table, delete: str) -> None:
-    name, columns = identifier(table), ", ".join(map(identifier, rows.column_names))
-    connection = _connected(settings)
-    try:
-        connection.run("begin")
-        connection.run(f"create temporary table staging (like facts.{name} including defaults) on commit drop")
-        for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
-            stream = io.BytesIO(_csv(batch))
-            connection.run(f"copy staging ({columns}) from stdin (format csv)", stream=stream)
-        connection.run(delete)
-        connection.run(f"insert into facts.{name} ({columns}) select {columns} from staging")  # noqa: S608  names of our own
-        connection.run("commit")
-    except pg8000.exceptions.DatabaseError as error:
-        raise StackError(f"PostgreSQL does not take the rows of facts.{table}: {_message(error)}") from error
-    finally:
-        with contextlib.suppress(pg8000.exceptions.Error, OSError):
-            connection.close()
 
 
 def _csv(batch: pa.RecordBatch) -> bytes:

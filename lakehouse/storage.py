@@ -9,8 +9,9 @@ from sensorlake.settings import Settings
 CONNECT_SECONDS = 5
 
 
-def require_answer(settings: Settings) -> None:
-    """Knock before tables are opened: the client of the storage itself tries for minutes.
+def require_answer(settings: Settings, cause: Exception | None = None) -> None:
+    """Knock before tables are opened: the client of the storage itself tries for minutes. Or afterwards: `cause` is
+    what failed then, perhaps for that reason.
 
     Raises:
         StackError: nothing answers.
@@ -23,4 +24,4 @@ def require_answer(settings: Settings) -> None:
         raise StackError(
             f"the lake's storage does not answer at {settings.s3_endpoint} ({error.strerror or error}). Start it with "
             "`sensorlake up`, or say where yours is: SENSORLAKE_S3_ENDPOINT"
-        ) from error
+        ) from cause or error

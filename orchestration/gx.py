@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from expectations.expectation import SHOWN, Expectation, Finding, Severity, Suite
+from orchestration.outages import reachable_lake, tried_again
 from orchestration.resources.installation import Installation
 
 if TYPE_CHECKING:
     from expectations.data import Data
-    from lakehouse.lake import Lake
 
     Load = Callable[[Installation, date | None], Data | None]
 
@@ -56,15 +56,17 @@ def checks_for(
             day = date.fromisoformat(context.partition_key)
         else:
             day = datetime.now(UTC).date() if today else None
-        data = read(installation, day)
-        if data is None:
+        with tried_again(context), reachable_lake(installation):
+            data = read(installation, day)
+            found = None if data is None else validation.findings(suite, data, names)
+        if found is None:
             absent = "the table is not in the lake yet: what writes it has not run"
             for name in names:
                 yield dg.AssetCheckResult(
                     passed=False, check_name=name, severity=dg.AssetCheckSeverity.WARN, description=absent
                 )
             return
-        for finding in validation.findings(suite, data, names):
+        for finding in found:
             yield result(finding)
 
     return checks
@@ -125,25 +127,12 @@ def _specs(
         return [spec(expectation) for expectation in suite.expectations]
 
 
-def reachable(installation: Installation) -> "Lake":
-    """The lake, whose storage answers: silence must not be taken for tables that are not there.
-
-    Raises:
-        StackError: nothing answers; the message says where.
-    """
-    from lakehouse.storage import require_answer  # noqa: PLC0415
-
-    if installation.lake_root is None:
-        require_answer(installation.settings)
-    return installation.lake
-
-
 def _from_lake(suite: Suite) -> "Load":
     def load(installation: Installation, day: date | None) -> "Data | None":
         from lakehouse.tables import TABLES  # noqa: PLC0415
         from orchestration import evidence  # noqa: PLC0415  imports Arrow and delta-rs
 
-        lake = reachable(installation)
+        lake = installation.lake
         (table,) = (each for each in TABLES if each.name == suite.table)
         if not evidence.exists(lake, table):
             return None

@@ -1,6 +1,6 @@
 """Reads a day of the lake and loads it into schema `facts`: where reports meet the storage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -21,7 +21,8 @@ _ROWS_AT_ONCE = 131_072
 
 
 def load(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
-    """Replace the day in every table of `facts`; rows by table, and the tables of the lake that are not there yet.
+    """Replace the day in every table of `facts`, in one transaction; rows by table, and the tables of the lake that are
+    not there yet.
 
     Raises:
         StackError: PostgreSQL is not reachable, or does not take the rows.
@@ -41,21 +42,25 @@ def load(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
     quality = shaped.quality_results(_table(lake, QUALITY, ds.field("day") == pa.scalar(day)))
 
     tables = {"device_days": days, "device_hours": hours, "reading_days": readings, "quality_results": quality}
-    for name, rows in tables.items():
-        facts.load(settings, name, rows, {facts.DAYS_OF[name]: day})
-    counts = {name: rows.num_rows for name, rows in tables.items()} | _load_thresholds(settings, lake)
+    versions = _versions(lake)
+    known = shaped.threshold_versions(versions)
+    live = shaped.live_thresholds(thresholds.rows_of(lake, versions[0])) if versions else None
+    with facts.loading(settings) as loading:
+        for name, rows in tables.items():
+            loading.replace(name, rows, {facts.DAYS_OF[name]: day})
+        if live is not None:
+            loading.merge("threshold_versions", known, ["version"])
+            loading.replace("live_thresholds", live, {})
+    counts = {name: rows.num_rows for name, rows in tables.items()}
+    counts |= {"threshold_versions": known.num_rows, "live_thresholds": live.num_rows if live is not None else 0}
     return counts | {"tables_missing": missing}
 
 
-def _load_thresholds(settings: Settings, lake: Lake) -> dict[str, int]:
+def _versions(lake: Lake) -> Sequence[thresholds.Version]:
     try:
-        versions = thresholds.versions(lake)
+        return thresholds.versions(lake)
     except ThresholdsError:
-        return {"threshold_versions": 0, "live_thresholds": 0}
-    known, live = shaped.threshold_versions(versions), thresholds.rows_of(lake, versions[0])
-    facts.merge(settings, "threshold_versions", known, ["version"])
-    facts.load(settings, "live_thresholds", shaped.live_thresholds(live), {})
-    return {"threshold_versions": known.num_rows, "live_thresholds": live.num_rows}
+        return []
 
 
 def _on(day: date) -> ds.Expression:

@@ -119,7 +119,8 @@ def test_versions_of_the_thresholds_outlive_the_lakes_memory_of_them(database, q
     assert query("select device_id, metric, version, upper, lower from facts.live_thresholds") == [
         ["*", "temperature", 2, 85.0, None]
     ]
-    facts.merge(database, "threshold_versions", shaped.threshold_versions([]), ["version"])
+    with facts.loading(database) as loading:
+        loading.merge("threshold_versions", shaped.threshold_versions([]), ["version"])
     assert len(query("select version from facts.threshold_versions")) == 2
 
 
@@ -127,8 +128,16 @@ def test_a_load_that_fails_leaves_the_day_as_it_was(database, query, lake):
     a_day(lake)
     facts_of_day.load(database, lake, DAY)
     wrong = pa.table({"event_date": pa.array([DAY], pa.date32()), "readings": [None]})
+    nothing = pa.table({"event_date": pa.array([], pa.date32())})
+
+    def load():
+        with facts.loading(database) as loading:
+            loading.replace("device_days", nothing, {"event_date": DAY})
+            loading.replace("reading_days", wrong, {"event_date": DAY})
+
     with pytest.raises(StackError, match=r"facts\.reading_days.*null value"):
-        facts.load(database, "reading_days", wrong, {"event_date": DAY})
+        load()
+    assert query("select count(*) from facts.device_days") == [[2]], "one table of a day does not change alone"
     assert query("select readings from facts.reading_days where event_date = :day", day=DAY) == [[7]]
 
 

@@ -14,7 +14,8 @@ from expectations.expectation import SHOWN, Severity
 from lakehouse.lake import Lake
 from lakehouse.tables import ENRICHED_READINGS, READINGS, THRESHOLDS
 from orchestration import evidence
-from orchestration.gx import checks_for, reachable
+from orchestration.gx import checks_for
+from orchestration.outages import reachable_lake
 from orchestration.resources.installation import Installation
 from sensorlake.errors import StackError
 from tests.orchestration.quality_cases import DAY, NAN, enriched, readings, threshold
@@ -137,5 +138,5 @@ def test_storage_that_does_not_answer_fails_the_run_and_is_not_taken_for_an_empt
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
     monkeypatch.setenv("SENSORLAKE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SENSORLAKE_S3_ENDPOINT", endpoint)
-    with pytest.raises(StackError, match=f"does not answer at {endpoint}"):
-        reachable(Installation())
+    with pytest.raises(StackError, match=f"does not answer at {endpoint}"), reachable_lake(Installation()):
+        pytest.fail("nothing answers")

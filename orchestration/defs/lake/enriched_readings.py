@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration.automation import BY_MORNING, every_night
 from orchestration.defs.lake.partitions import day_of, days
 from orchestration.metadata import column_lineage, same_columns, table_schema
+from orchestration.outages import reachable_lake, tried_again
 from orchestration.resources.installation import Installation
 from orchestration.resources.spark import Spark
 
@@ -51,6 +52,8 @@ def enriched_readings(
     from orchestration.transforms import daily, registry_facts  # noqa: PLC0415  Spark takes seconds to import
 
     day = day_of(context.partition_key)
-    facts = registry_facts.read(installation.settings, day)  # before Spark, which takes longer to start than to fail
-    written = daily.write_enriched(spark.spark_session, installation.lake, facts, day)
+    with tried_again(context), reachable_lake(installation) as lake:
+        # Before Spark, which takes longer to start than to fail.
+        facts = registry_facts.read(installation.settings, day)
+        written = daily.write_enriched(spark.spark_session, lake, facts, day)
     return dg.MaterializeResult(metadata=written.metadata | {"dagster/partition_row_count": written.rows})

@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration.automation import BY_MORNING, when_inputs_change
 from orchestration.defs.lake.partitions import day_of, days
 from orchestration.metadata import table_schema
+from orchestration.outages import reachable_lake, tried_again
 from orchestration.resources.installation import Installation
 from orchestration.resources.spark import Spark
 
@@ -33,5 +34,6 @@ def trends(context: dg.AssetExecutionContext, installation: Installation, spark:
     """
     from orchestration.transforms import daily  # noqa: PLC0415  Spark takes seconds to import
 
-    written = daily.write_trends(spark.spark_session, installation.lake, day_of(context.partition_key))
+    with tried_again(context), reachable_lake(installation) as lake:
+        written = daily.write_trends(spark.spark_session, lake, day_of(context.partition_key))
     return dg.MaterializeResult(metadata=written.metadata | {"dagster/partition_row_count": written.rows})

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from orchestration.defs.lake.partitions import day_of, days
-from orchestration.gx import reachable
 from orchestration.metadata import table_schema
+from orchestration.outages import reachable_lake, tried_again
 from orchestration.resources.installation import Installation
 
 if TYPE_CHECKING:
@@ -42,10 +42,11 @@ def data_quality_report(context: dg.AssetExecutionContext, installation: Install
     """
     from orchestration import day_report, evidence  # noqa: PLC0415  Great Expectations takes seconds to import
 
-    settings, lake, now = installation.settings, reachable(installation), datetime.now(UTC)
-    devices = evidence.registered_devices(settings)
-    report = day_report.judge(lake, devices, day_of(context.partition_key), now, settings.lateness_seconds)
-    rows = day_report.write(lake, report, now)
+    settings, now = installation.settings, datetime.now(UTC)
+    with tried_again(context), reachable_lake(installation) as lake:
+        devices = evidence.registered_devices(settings)
+        report = day_report.judge(lake, devices, day_of(context.partition_key), now, settings.lateness_seconds)
+        rows = day_report.write(lake, report, now)
     warnings = len(report.failed) - len(report.errors)
     context.log.info(f"{len(report.findings)} checks: {len(report.errors)} errors, {warnings} warnings")
     return dg.MaterializeResult(metadata=_metadata(report, rows))

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs.lake.partitions import day_of, days
+from orchestration.outages import reachable_lake, tried_again
 from orchestration.resources.installation import Installation
 
 # Only what comes by day may ask for a day again. A new version of the thresholds, or a commit of the stream, would ask
@@ -26,7 +27,6 @@ def _when_the_day_changes() -> dg.AutomationCondition[dg.AssetKey]:
     owners=["team:sensorlake-data"],
     kinds={"postgres"},
     pool="reporting_facts",
-    retry_policy=dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL),
     automation_condition=_when_the_day_changes(),
     metadata={"dagster/table_name": "facts.device_days"},
 )
@@ -34,12 +34,13 @@ def reporting_facts(context: dg.AssetExecutionContext, installation: Installatio
     """A day of the lake as the reports need it, in schema `facts` of PostgreSQL: figures of each device and metric, of
     each device and hour, of the day's messages and of its checks; and all versions of the thresholds.
 
-    A transaction a table replaces the day, so running it twice changes no figure. What is not in the lake yet counts
-    as nothing.
+    One transaction replaces the day in all tables, so running it twice changes no figure, and no report sees half of
+    it. What is not in the lake yet counts as nothing.
     """
     from orchestration.transforms import facts_of_day  # noqa: PLC0415  Arrow takes a second to import
 
-    loaded = facts_of_day.load(installation.settings, installation.lake, day_of(context.partition_key))
+    with tried_again(context), reachable_lake(installation) as lake:
+        loaded = facts_of_day.load(installation.settings, lake, day_of(context.partition_key))
     if loaded["tables_missing"]:
         context.log.info(f"not in the lake yet: {', '.join(loaded['tables_missing'])}")
     return dg.MaterializeResult(metadata=loaded | {"dagster/partition_row_count": loaded["device_days"]})
