@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     lake_bucket: str = Field(default="lake", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     models_bucket: str = Field(default="models", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     model_signing_key: SecretStr = SecretStr("")
+    model_server_url: str = Field(default="http://127.0.0.1:8501", pattern=r"^https?://")
+    model_server_token: SecretStr = SecretStr("")
 
     postgres_host: str = "127.0.0.1"
     postgres_port: int = Field(default=5432, ge=1, le=65535)

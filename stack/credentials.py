@@ -23,6 +23,7 @@ class Credentials:
     postgres_admin_password: str
     influxdb_token: str
     model_signing_key: str
+    model_server_token: str
     influxdb_password: str
 
     def values(self) -> list[str]:
@@ -40,6 +41,7 @@ def ensure(settings: Settings) -> Credentials:
             "postgres_password": settings.postgres_password.get_secret_value(),
             "influxdb_token": settings.influxdb_token.get_secret_value(),
             "model_signing_key": settings.model_signing_key.get_secret_value(),
+            "model_server_token": settings.model_server_token.get_secret_value(),
         },
     )
     server = _complete(servers_file(settings), {"postgres_admin_password": "", "influxdb_password": ""})

@@ -26,7 +26,7 @@ SPARK = {"pyspark", "delta"}
 DAGSTER = {"dagster"}
 EVERYTHING = {
     *("benchmarks", "contracts", "dbt_project", "detection", "edge", "expectations", "lakehouse"),
-    *("orchestration", "sensorlake", "stack", "streaming"),
+    *("orchestration", "sensorlake", "serving", "stack", "streaming"),
 }
 
 RULES = {
@@ -44,6 +44,8 @@ RULES = {
     "streaming": Rule({"contracts", "detection", "lakehouse"} | ROOM, never=DAGSTER),
     # Its bounded Spark work runs on the same pinned jars and Java as the stream.
     "orchestration": Rule({"contracts", "detection", "expectations", "lakehouse", "stack.jars", "stack.java"} | ROOM),
+    # Answers questions about models, and knows no Spark and no Dagster.
+    "serving": Rule({"contracts", "detection", "lakehouse.models"} | ROOM, never=SPARK | DAGSTER),
     # Starts servers as programs; it need not know what runs on them.
     "stack": Rule({"contracts"} | ROOM, never=SPARK | DAGSTER),
     # The foundation of every room...
