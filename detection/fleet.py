@@ -1,0 +1,169 @@
+"""Many devices with names, and what an ensemble knows of each: readings in, verdicts out.
+
+    fleet = Fleet(ensemble)
+    verdicts = fleet.judge(readings)       # of any devices, known or new, in any order
+
+Devices with equally many metrics stand together in a cohort. A device that sends a metric for the first time moves to
+the next larger one: what is known of each of its series goes with it, what is known of all of them together begins
+anew. `detection.fleet_bytes` keeps a fleet for later.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from itertools import groupby
+
+import numpy as np
+
+from detection import messages
+from detection.cohort import Cohort
+from detection.detectors.detector import Bools, Floats, Integers
+from detection.ensemble import Ensemble, Judgement
+from detection.messages import Messages, Readings
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """One entry a message: its device (a number into the readings' `devices`), its time, and what was found, as in
+    `Judgement`. metric: number into the device's own metrics (`Fleet.metrics`); value: what the message says of it."""
+
+    device: Integers
+    time: Integers
+    value: Floats
+    score: Floats
+    alarm: Bools
+    began: Bools
+    since: Integers
+    detector: Integers
+    metric: Integers
+    raw: Floats
+    limit: Floats
+    by_detector: Floats
+
+    def where(self, chosen: Bools) -> "Verdicts":
+        """The chosen ones."""
+        return Verdicts(**{item.name: getattr(self, item.name)[chosen] for item in fields(self)})
+
+
+class Fleet:
+    """What `ensemble` knows of each device that has sent something."""
+
+    def __init__(self, ensemble: Ensemble, cohorts: Iterable[Cohort] = ()) -> None:
+        self.ensemble = ensemble
+        self.cohorts = {len(cohort.columns[0]): cohort for cohort in cohorts if len(cohort)}
+        """By the number of metrics."""
+        self._place: dict[str, tuple[int, int]] = {}
+        self._find_places()
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def metrics(self, device: str) -> tuple[str, ...]:
+        """The metrics of a device, in the order of its columns."""
+        metrics, row = self._place[device]
+        return self.cohorts[metrics].columns[row]
+
+    def judge(self, readings: Readings) -> Verdicts:
+        """Judge every message with a reading that was not judged before; in order of device and time.
+
+        A reading older than its series' last one is judged, but nothing is learned from it; one that is older than
+        the last `detection.ensemble.RECENT` of its series is left out.
+        """
+        found = messages.of(readings, self._columns(readings))
+        unknown = (0, 0)  # of a name without a reading
+        places = np.array([self._place.get(name, unknown) for name in readings.devices], dtype=np.int64).reshape(-1, 2)
+        metrics, row = places[found.device].T
+        verdicts = [
+            verdict
+            for turn in range(int(found.turn.max(initial=-1)) + 1)
+            for size, cohort in self.cohorts.items()
+            for verdict in self._judge(
+                cohort, size, found, np.flatnonzero((found.turn == turn) & (metrics == size)), row
+            )
+        ]
+        return _in_order(verdicts, len(self.ensemble.names))
+
+    def forget_before(self, time: int) -> int:
+        """Forget devices that have sent nothing since `time` (microseconds since 1970); how many they were."""
+        before = len(self)
+        for cohort in self.cohorts.values():
+            cohort.keep(cohort.state["last"].max(axis=1) >= time)
+        self._find_places()
+        return before - len(self)
+
+    def _judge(self, cohort: Cohort, size: int, found: Messages, chosen: Integers, row: Integers) -> Iterator[Verdicts]:
+        if not len(chosen):
+            return
+        value, time = found.values(chosen, size), found.time[chosen]
+        state = cohort.rows(row[chosen])
+        fresh, late = self.ensemble.sorted_out(state, time, value)
+        some = np.flatnonzero(np.isfinite(late).any(axis=1))
+        if len(some):
+            given = {name: array[some] for name, array in state.items()}
+            yield _verdicts(self.ensemble.judge_late(given, time[some], late[some]), found, chosen[some], late[some])
+        some = np.flatnonzero(np.isfinite(fresh).any(axis=1))
+        if len(some):
+            given = state if len(some) == len(chosen) else {name: array[some] for name, array in state.items()}
+            yield _verdicts(self.ensemble.update(given, time[some], fresh[some]), found, chosen[some], fresh[some])
+            cohort.put(row[chosen[some]], given)
+
+    def _columns(self, readings: Readings) -> Integers:
+        """The column of each reading; devices and metrics that are new are taken in."""
+        several = len(readings.metrics)
+        pairs, which = np.unique(readings.device * several + readings.metric, return_inverse=True)
+        named = [(readings.devices[pair // several], readings.metrics[pair % several]) for pair in pairs.tolist()]
+        new: dict[str, list[str]] = {}
+        for device, metric in named:
+            if device not in self._place or metric not in self.metrics(device):
+                new.setdefault(device, []).append(metric)
+        if new:
+            self._admit(new)
+        column = np.array([self.metrics(device).index(metric) for device, metric in named], dtype=np.int64)
+        return column[which]
+
+    def _admit(self, new: Mapping[str, list[str]]) -> None:
+        """Take in devices, or known ones with more metrics."""
+        columns = {device: (*self._known(device), *metrics) for device, metrics in new.items()}
+        sizes = sorted((self._place.get(device, (0, 0))[0], len(columns[device]), device) for device in new)
+        for (old, size), group in groupby(sizes, key=lambda entry: entry[:2]):
+            devices = [device for _, _, device in group]
+            if old:
+                rows = np.array([self._place[device][1] for device in devices])
+                state = self.ensemble.widened(self.cohorts[old].rows(rows), size)
+            else:
+                state = self.ensemble.begin(len(devices), size)
+            if size in self.cohorts:
+                self.cohorts[size].append(devices, [columns[device] for device in devices], state)
+            else:
+                self.cohorts[size] = Cohort(state, devices, [columns[device] for device in devices])
+        for size, cohort in self.cohorts.items():
+            moved = [device in new and len(columns[device]) != size for device in cohort.devices]
+            if any(moved):
+                cohort.keep(~np.array(moved))
+        self._find_places()
+
+    def _known(self, device: str) -> tuple[str, ...]:
+        return self.metrics(device) if device in self._place else ()
+
+    def _find_places(self) -> None:
+        self.cohorts = {size: cohort for size, cohort in self.cohorts.items() if len(cohort)}
+        self._place = {
+            device: (size, row) for size, cohort in self.cohorts.items() for row, device in enumerate(cohort.devices)
+        }
+
+
+def _verdicts(judged: Judgement, found: Messages, chosen: Integers, value: Floats) -> Verdicts:
+    shared = {item.name: getattr(judged, item.name) for item in fields(Verdicts) if hasattr(judged, item.name)}
+    of_metric = value[np.arange(len(chosen)), judged.metric]
+    return Verdicts(device=found.device[chosen], time=found.time[chosen], value=of_metric, **shared)
+
+
+def _in_order(verdicts: list[Verdicts], detectors: int) -> Verdicts:
+    if not verdicts:
+        return Verdicts(
+            **{item.name: np.empty(0) for item in fields(Verdicts)} | {"by_detector": np.empty((0, detectors))}
+        )
+    whole = Verdicts(
+        **{item.name: np.concatenate([getattr(part, item.name) for part in verdicts]) for item in fields(Verdicts)}
+    )
+    order = np.lexsort((whole.time, whole.device))
+    return whole.where(order)
