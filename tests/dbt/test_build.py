@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 TODAY = datetime.now(UTC).date()
 YESTERDAY = TODAY - timedelta(days=1)
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-MARTS = sorted(path.stem for path in project.PROJECT.glob("models/marts/*.sql"))
+MARTS = sorted(path.stem for path in project.PROJECT.glob("models/marts/**/*.sql"))
 
 
 def build(settings: Settings, *arguments: str) -> str:

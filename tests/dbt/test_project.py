@@ -16,7 +16,7 @@ from sensorlake import settings as settings_module
 from sensorlake.errors import ReportError
 from sensorlake.settings import Settings
 
-MODELS = sorted(project.PROJECT.glob("models/*/*.sql"))
+MODELS = sorted(project.PROJECT.glob("models/**/*.sql"))
 
 
 @pytest.fixture

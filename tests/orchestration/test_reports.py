@@ -84,7 +84,7 @@ def test_one_graph_leads_from_the_facts_and_the_stream_to_the_dashboards(definit
 
 def test_every_report_has_a_description_an_owner_its_columns_and_checks(manifest, definitions):
     specs = graph.specs(manifest, daily=True) + graph.specs(manifest, daily=False)
-    assert len(specs) == len([*project.PROJECT.glob("models/*/*.sql"), *project.PROJECT.glob("snapshots/*.yml")])
+    assert len(specs) == len([*project.PROJECT.glob("models/**/*.sql"), *project.PROJECT.glob("snapshots/*.yml")])
     assert all(spec.description and spec.owners == graph.OWNERS and spec.group_name == "reporting" for spec in specs)
     marts = {spec.key for spec in specs if spec.tags["layer"] == "marts"}
     assert {spec.key for spec in specs if "dagster/column_schema" in spec.metadata} == marts

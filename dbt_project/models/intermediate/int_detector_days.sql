@@ -1,11 +1,4 @@
-{{
-    config(
-        incremental_strategy = "append",
-        on_schema_change = "append_new_columns",
-        pre_hook = "{{ forget_the_days() }}",
-        indexes = [{"columns": ["event_date", "detector", "metric", "threshold_version", "severity"], "unique": true}]
-    )
-}}
+{{ config(indexes = [{"columns": ["event_date", "detector", "metric", "threshold_version", "severity"], "unique": true}]) }}
 
 with
 

@@ -1,0 +1,3 @@
+{{ config(indexes = [{"columns": ["event_date", "location"], "unique": true}]) }}
+
+{{ anomalies_by('location') }}

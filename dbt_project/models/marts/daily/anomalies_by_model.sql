@@ -1,0 +1,3 @@
+{{ config(indexes = [{"columns": ["event_date", "model"], "unique": true}]) }}
+
+{{ anomalies_by('model') }}
