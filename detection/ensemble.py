@@ -60,7 +60,7 @@ class Ensemble:
         self.detectors = tuple(detectors)
         self.names = tuple(detector.name for detector in detectors)
         self._rate = rate
-        self._training = training
+        self.training = training
         self._hysteresis = hysteresis or Hysteresis()
 
     def begin(self, devices: int, metrics: int) -> State:
@@ -70,7 +70,7 @@ class Ensemble:
             "last": np.full((devices, metrics), NEVER, dtype=np.int64),
             "recent": np.full((devices, metrics, RECENT), NEVER, dtype=np.int64),
             "messages": np.zeros(devices, dtype=np.int64),
-            "training": np.full(devices, self._training, dtype=np.int64),
+            "training": np.full(devices, self.training, dtype=np.int64),
             **self._hysteresis.begin(devices),
         }
         for detector in self.detectors:

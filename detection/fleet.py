@@ -11,6 +11,7 @@ anew. `detection.fleet_bytes` keeps a fleet for later.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import groupby
+from types import MappingProxyType
 
 import numpy as np
 
@@ -45,10 +46,16 @@ class Verdicts:
 
 
 class Fleet:
-    """What `ensemble` knows of each device that has sent something."""
+    """What `ensemble` knows of each device that has sent something.
 
-    def __init__(self, ensemble: Ensemble, cohorts: Iterable[Cohort] = ()) -> None:
+    training: messages that are taken as normal, of devices where it is not the ensemble's own number.
+    """
+
+    def __init__(
+        self, ensemble: Ensemble, cohorts: Iterable[Cohort] = (), training: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self.ensemble = ensemble
+        self._training = training
         self.cohorts = {len(cohort.columns[0]): cohort for cohort in cohorts if len(cohort)}
         """By the number of metrics."""
         self._place: dict[str, tuple[int, int]] = {}
@@ -131,6 +138,7 @@ class Fleet:
                 state = self.ensemble.widened(self.cohorts[old].rows(rows), size)
             else:
                 state = self.ensemble.begin(len(devices), size)
+                state["training"][:] = [self._training.get(device, self.ensemble.training) for device in devices]
             if size in self.cohorts:
                 self.cohorts[size].append(devices, [columns[device] for device in devices], state)
             else:

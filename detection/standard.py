@@ -6,8 +6,11 @@ from detection.ensemble import Ensemble
 
 RATE = 1e-6
 TRAINING = 60
+_DETECTORS = (ZScore, Ewma)
+NAMES = tuple(detector.name for detector in _DETECTORS)
 
 
-def ensemble(training: int = TRAINING) -> Ensemble:
-    """`training`: messages of each device that are taken as normal before it is judged."""
-    return Ensemble([ZScore(), Ewma()], rate=RATE, training=training)
+def ensemble(only: str | None = None) -> Ensemble:
+    """All of them, or the one named `only`."""
+    chosen = [detector() for detector in _DETECTORS if only in (None, detector.name)]
+    return Ensemble(chosen, rate=RATE, training=TRAINING)

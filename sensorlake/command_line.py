@@ -6,7 +6,18 @@ import sys
 import typer
 
 from sensorlake import logs, settings
-from sensorlake.commands import bench, dead_letters, demo, edge, quality, reporting, stack, stream, thresholds
+from sensorlake.commands import (
+    bench,
+    dead_letters,
+    demo,
+    detection,
+    edge,
+    quality,
+    reporting,
+    stack,
+    stream,
+    thresholds,
+)
 from sensorlake.errors import SensorlakeError
 
 app = typer.Typer(
@@ -18,6 +29,7 @@ app = typer.Typer(
 )
 stack.register(app)
 edge.register(app)
+detection.register(app)
 stream.register(app)
 demo.register(app)
 bench.register(app)

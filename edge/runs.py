@@ -1,0 +1,93 @@
+"""Recorded runs on disk: a JSON file that lists them, and one wide CSV file each.
+
+    {"pump/valve-1.csv": {"set": "pump", "train_rows": 400}}
+
+`train_rows`: how many rows from the start a detector may take as normal. `set` groups runs in reports.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.csv_file import CsvFile
+from edge.csv_lines import fault
+from sensorlake.errors import InputFileError
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run; `name` is the path of its file below the folder of inputs."""
+
+    name: str
+    path: Path
+    group: str
+    train_rows: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The rows of a file: `time` in microseconds since 1970, shape (rows,); `value`, shape (rows, metrics), NaN where
+    a cell is empty."""
+
+    metrics: tuple[str, ...]
+    time: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+
+def listed(path: Path, inputs: Path) -> list[Run]:
+    """The runs that the JSON file `path` lists, with their files below `inputs`.
+
+    Raises:
+        InputFileError: naming the file, the run and the reason.
+    """
+    try:
+        given = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputFileError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise InputFileError(f"{path}: is not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        fault(path, error.lineno, f"not valid JSON: {error.msg}")
+    if not isinstance(given, dict) or not given:
+        raise InputFileError(f"{path}: an object with one entry a run is needed, the file of a run as its name")
+    return [_run(path, inputs, name, entry) for name, entry in given.items()]
+
+
+def _run(path: Path, inputs: Path, name: str, entry: Any) -> Run:
+    rows = entry.get("train_rows") if isinstance(entry, dict) else None
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+        raise InputFileError(f"{path}: {name!r} needs `train_rows`, a whole number from 0")
+    group = entry.get("set", "")
+    if not isinstance(group, str):
+        raise InputFileError(f"{path}: the `set` of {name!r} must be text")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputFileError(f"{path}: {name!r} must lie below the folder of inputs")
+    file = inputs / name
+    if not file.is_file():
+        raise InputFileError(f"{path}: there is no file {file} for the run {name!r}")
+    return Run(name, file, group, rows)
+
+
+def read(run: Run) -> Recording:
+    """All rows of a run's file, in the file's order.
+
+    Raises:
+        InputFileError: naming file, line and reason.
+    """
+    rows = list(CsvFile(run.path, device=run.name).rows())
+    if not rows:
+        raise InputFileError(f"{run.path}: holds no row")
+    if rows[0].long:
+        fault(run.path, 1, "a wide file is needed, with one column a metric")
+    columns = {name: place for place, name in enumerate(dict.fromkeys(name for row in rows for name in row.values))}
+    if not columns:
+        raise InputFileError(f"{run.path}: holds no value")
+    value = np.full((len(rows), len(columns)), np.nan)
+    for place, row in enumerate(rows):
+        for name, cell in row.values.items():
+            value[place, columns[name]] = cell
+    return Recording(tuple(columns), np.array([row.time for row in rows], dtype=np.int64), value)
