@@ -14,6 +14,7 @@ from sensorlake.commands import (
     edge,
     quality,
     reporting,
+    serving,
     stack,
     stream,
     thresholds,
@@ -37,6 +38,7 @@ reporting.register(app)
 quality.register(app)
 thresholds.register(app)
 dead_letters.register(app)
+serving.register(app)
 
 
 def main() -> None:
