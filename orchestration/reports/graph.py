@@ -81,6 +81,29 @@ def checks(manifest: Manifest, assets: Set[dg.AssetKey]) -> dict[dg.AssetCheckKe
     return found
 
 
+def sources(manifest: Manifest) -> dict[str, dg.AssetCheckSpec]:
+    """The checks of how old a source is, by dbt's name of it ("stream.anomalies"), where its YAML says what is old."""
+    return {
+        f"{node['source_name']}.{node['name']}": dg.AssetCheckSpec(
+            f"source_freshness_{node['source_name']}_{node['name']}",
+            asset=key(node),
+            description=f"dbt source freshness: the newest {node['loaded_at_field']} of {node['schema']}."
+            f"{node['identifier']} is not older than {span(old['error_after']) or span(old['warn_after'])}.",
+        )
+        for node in manifest["sources"].values()
+        if (old := node["freshness"]) and (span(old["warn_after"]) or span(old["error_after"]))
+    }
+
+
+def span(limit: Mapping[str, Any] | None) -> str | None:
+    """
+    >>> span({"count": 2, "period": "day"})
+    '2 days'
+    >>> span({"count": None, "period": None})
+    """
+    return f"{limit['count']} {limit['period']}s" if limit and limit["count"] else None
+
+
 def exposures(manifest: Manifest) -> list[dg.AssetSpec]:
     """The dashboards: nothing here builds them, they end the graph."""
     return [

@@ -8,8 +8,10 @@ import dagster as dg
 import pytest
 
 from orchestration.defs.reporting import dbt as reporting
+from orchestration.reports import freshness as source_ages
 from orchestration.reports import graph, project
 from orchestration.resources.installation import Installation
+from sensorlake.errors import ReportError
 from sensorlake.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -229,3 +231,42 @@ def test_dagster_builds_a_day_with_its_checks_and_then_the_rest(filled, query, m
     every = graph.checks(manifest, {*graph.built(manifest, daily=True), *graph.built(manifest, daily=False)})
     assert {each.asset_check_key for each in checked} == every.keys()
     assert all(each.passed for each in checked)
+
+
+def freshness(settings: Settings, instance: dg.DagsterInstance) -> dict[str, dg.AssetCheckEvaluation]:
+    """The checks of the sources' age, as Dagster runs them."""
+    (checks,) = reporting.reports().asset_checks
+    result = dg.materialize(
+        [checks],
+        selection=dg.AssetSelection.checks(checks),
+        instance=instance,
+        resources={"installation": Installation()},
+    )
+    return {each.check_name.removeprefix("source_freshness_"): each for each in result.get_asset_check_evaluations()}
+
+
+def test_checks_say_how_old_the_sources_are(filled, query, monkeypatch):
+    monkeypatch.setattr(Installation, "settings", property(lambda _: filled))
+    monkeypatch.setattr(reporting.settings_module, "load", lambda: filled)
+    with dg.DagsterInstance.ephemeral() as instance:
+        told = freshness(filled, instance)
+        assert told.keys() == {"stream_anomalies", "facts_device_days"}
+        assert all(each.passed for each in told.values())
+        assert told["facts_device_days"].asset_key == dg.AssetKey("reporting_facts")
+        query("update stream.anomalies set stored_at = now() - interval '30 hours'")
+        query("update facts.device_days set event_date = event_date - 10")
+        told = freshness(filled, instance)
+        assert [(each.passed, each.severity) for each in (told["stream_anomalies"], told["facts_device_days"])] == [
+            (False, dg.AssetCheckSeverity.WARN),
+            (False, dg.AssetCheckSeverity.ERROR),
+        ]
+        assert told["stream_anomalies"].metadata["age_hours"].value == pytest.approx(30, abs=0.1)
+        assert told["stream_anomalies"].metadata["warn_after"].value == "24 hours"
+        query("delete from facts.device_days")
+        (never,) = [each for name, each in freshness(filled, instance).items() if name == "facts_device_days"]
+        assert (never.passed, never.severity) == (False, dg.AssetCheckSeverity.WARN), "nothing was loaded yet"
+
+
+def test_a_database_that_does_not_answer_is_no_old_source(filled):
+    with pytest.raises(ReportError, match=r"dbt could not say how old stream\.anomalies"):
+        source_ages.ask(filled.model_copy(update={"postgres_port": 1}), ["stream.anomalies"])

@@ -122,3 +122,11 @@ def test_other_reports_wait_for_the_first_day_and_then_run_once_an_hour(clock, m
     assert [clock.tick() for _ in range(2)] == [{}, {}]
     assert set(clock.tick(minutes=60)) == whole
     assert [clock.tick() for _ in range(2)] == [{}, {}]
+
+
+def test_how_old_the_sources_are_is_asked_once_an_hour(definitions):
+    checks = {check for check in definitions.resolve_asset_graph().asset_check_keys if "source_freshness" in check.name}
+    assert {check.asset_key for check in checks} == {FACTS, STREAM}
+    schedule = definitions.resolve_schedule_def("source_ages_hourly")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert definitions.resolve_job_def(schedule.job_name).asset_layer.asset_graph.asset_check_keys == checks

@@ -19,7 +19,11 @@ _RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL)
 def reports() -> dg.Definitions:
     """Read from dbt's manifest, which is made anew where the project changed."""
     manifest = project.manifest(settings_module.load())
-    return dg.Definitions(assets=[_daily(manifest), _whole(manifest), *graph.exposures(manifest)])
+    return dg.Definitions(
+        assets=[_daily(manifest), _whole(manifest), *graph.exposures(manifest)],
+        asset_checks=[sources := _sources(manifest)],
+        schedules=[_hourly(sources)],
+    )
 
 
 def _daily(manifest: graph.Manifest) -> dg.AssetsDefinition:
@@ -65,3 +69,40 @@ def _whole(manifest: graph.Manifest) -> dg.AssetsDefinition:
         yield from building.build(context, installation.settings, manifest, {})
 
     return reports
+
+
+def _sources(manifest: graph.Manifest) -> dg.AssetChecksDefinition:
+    specs = graph.sources(manifest)
+
+    @dg.multi_asset_check(
+        name="source_freshness", specs=list(specs.values()), can_subset=True, pool=_POOL, retry_policy=_RETRY
+    )
+    def source_freshness(
+        context: dg.AssetCheckExecutionContext, installation: Installation
+    ) -> Iterator[dg.AssetCheckResult]:
+        """Whether the sources of the reports are as young as they should be."""
+        from orchestration.reports import freshness  # noqa: PLC0415  only runs need it
+
+        wanted = {name: spec for name, spec in specs.items() if spec.key in context.selected_asset_check_keys}
+        for result in freshness.ask(installation.settings, sorted(wanted)):
+            name = ".".join(result["unique_id"].split(".")[2:])
+            yield freshness.evaluation(result, wanted[name])
+
+    return source_freshness
+
+
+def _hourly(sources: dg.AssetChecksDefinition) -> dg.ScheduleDefinition:
+    """Nothing is made that they could run with: the stream and the loads of days go on without being asked."""
+    job = dg.define_asset_job(
+        "source_ages",
+        selection=dg.AssetSelection.checks(sources),
+        description="Check how old the sources of the reports are.",
+    )
+    return dg.ScheduleDefinition(
+        name="source_ages_hourly",
+        job=job,
+        cron_schedule="50 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every hour, after the reports of the hour.",
+    )
