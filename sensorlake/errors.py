@@ -9,6 +9,7 @@
     ├── LakeError            a Delta table is not as its specification says
     │   └── ThresholdsError  a version of the thresholds cannot be read or published
     ├── ModelError           a model cannot be trained, published, trusted or found
+    │   └── ModelServerError a model server does not answer, or refuses
     ├── DeadLetterError      dead letters cannot be found, corrected or sent again
     ├── ReportError          dbt does not understand the reports' project
     └── StreamError          a query cannot start or go on
@@ -55,6 +56,14 @@ class ThresholdsError(LakeError):
 
 class ModelError(SensorlakeError):
     pass
+
+
+class ModelServerError(ModelError):
+    """`status` is the server's HTTP status, or 0 where it gave no answer; 503 asks to try again later."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class DeadLetterError(SensorlakeError):

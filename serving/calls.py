@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from serving.refusal import invalid
+from serving.refusal import invalid, not_found
 
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(rf"/v1/models/(?P<model>[^/:]+){_WHICH}:(?P<verb>classify|regress|predict)", re.IGNORECASE)
@@ -27,6 +27,8 @@ def parse(method: str, path: str) -> Call:
     Raises:
         RefusalError: that is no call of the API.
     """
+    if not path.lower().startswith("/v1/"):
+        raise not_found(f"No such path: {path}")
     found = {"POST": _POST, "GET": _GET}[method].fullmatch(path) if method in ("POST", "GET") else None
     if found is None:
         raise invalid(f"Malformed request: {method} {path}")

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from sensorlake.errors import ModelError
 from serving.application import Application
 from serving.batching import Limits
-from serving.engines import engine
+from serving.engines.engine import Choice, open_model
 from serving.library import Labels, Library, Store
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ class Options:
 
     host: str = "127.0.0.1"
     port: int = 8501
-    engine: engine.Choice = "auto"
+    engine: Choice = "auto"
     threads: int = 1
     poll_seconds: float = 10.0
     limits: Limits = field(default_factory=Limits)
@@ -50,7 +50,7 @@ def serve(store: Store, labels: Labels, token: str, options: Options) -> None:
             store,
             labels,
             Path(folder),
-            lambda found: engine.open_model(found, options.engine, options.threads),
+            lambda found: open_model(found, options.engine, options.threads),
             executor=executor,
             limits=options.limits,
         )
@@ -81,6 +81,7 @@ def _listen(application: Starlette, options: Options, poller: threading.Thread) 
         options.port,
         log_config=None,
         access_log=False,
+        server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
     )
