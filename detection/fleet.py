@@ -59,6 +59,7 @@ class Fleet:
         self.cohorts = {len(cohort.columns[0]): cohort for cohort in cohorts if len(cohort)}
         """By the number of metrics."""
         self._place: dict[str, tuple[int, int]] = {}
+        self._column: dict[tuple[str, str], int] = {}
         self._find_places()
 
     def __len__(self) -> int:
@@ -77,8 +78,11 @@ class Fleet:
         """
         found = messages.of(readings, self._columns(readings))
         unknown = (0, 0)  # of a name without a reading
-        places = np.array([self._place.get(name, unknown) for name in readings.devices], dtype=np.int64).reshape(-1, 2)
-        metrics, row = places[found.device].T
+        metrics, row = (
+            np.array([self._place.get(name, unknown) for name in readings.devices], dtype=np.int64)
+            .reshape(-1, 2)[found.device]
+            .T
+        )
         verdicts = [
             verdict
             for turn in range(int(found.turn.max(initial=-1)) + 1)
@@ -117,15 +121,18 @@ class Fleet:
         """The column of each reading; devices and metrics that are new are taken in."""
         several = len(readings.metrics)
         pairs, which = np.unique(readings.device * several + readings.metric, return_inverse=True)
-        named = [(readings.devices[pair // several], readings.metrics[pair % several]) for pair in pairs.tolist()]
-        new: dict[str, list[str]] = {}
-        for device, metric in named:
-            if device not in self._place or metric not in self.metrics(device):
-                new.setdefault(device, []).append(metric)
-        if new:
+        devices = map(readings.devices.__getitem__, (pairs // several).tolist())
+        metrics = map(readings.metrics.__getitem__, (pairs % several).tolist())
+        named = list(zip(devices, metrics, strict=True))
+        column = list(map(self._column.get, named))
+        if None in column:
+            new: dict[str, list[str]] = {}
+            for (device, metric), known in zip(named, column, strict=True):
+                if known is None:
+                    new.setdefault(device, []).append(metric)
             self._admit(new)
-        column = np.array([self.metrics(device).index(metric) for device, metric in named], dtype=np.int64)
-        return column[which]
+            column = list(map(self._column.get, named))
+        return np.array(column, dtype=np.int64)[which]
 
     def _admit(self, new: Mapping[str, list[str]]) -> None:
         """Take in devices, or known ones with more metrics."""
@@ -156,6 +163,12 @@ class Fleet:
         self.cohorts = {size: cohort for size, cohort in self.cohorts.items() if len(cohort)}
         self._place = {
             device: (size, row) for size, cohort in self.cohorts.items() for row, device in enumerate(cohort.devices)
+        }
+        self._column = {
+            (device, metric): column
+            for cohort in self.cohorts.values()
+            for device, metrics in zip(cohort.devices, cohort.columns, strict=True)
+            for column, metric in enumerate(metrics)
         }
 
 
