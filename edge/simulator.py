@@ -120,13 +120,22 @@ class Simulator:
             first=first,
         )
 
+    def readings(self, first: int, count: int) -> tuple[Integers, Integers, Floats, Integers]:
+        """As `block`, without the messages around them: sensor, intended time, value, and the kind of fault of each
+        reading (`episodes.Kind`), -1 without one."""
+        window = self.window_of(first)
+        end = min(first + count, (window + 1) * self._window_length, self.total or first + count)
+        index = np.arange(first, end)
+        sensor = self.fleet.order[index % self.sensors]
+        planned = self.episodes(window)
+        value, kind = self._values(index, sensor, planned), np.full(len(index), -1)
+        rows, episode = _faulty(index, sensor, planned)
+        kind[rows] = planned.kind[episode]
+        return sensor, self.due(index), value, kind
+
     def _values(self, index: Integers, sensor: Integers, planned: Episodes) -> Floats:
         """Value of each message's own metric, faults included, rounded as it is sent."""
-        episode = planned.of_sensor[sensor]
-        rows = np.flatnonzero(episode >= 0)
-        episode = episode[rows]
-        active = (planned.first[episode] <= index[rows]) & (index[rows] <= planned.last[episode])
-        rows, episode = rows[active], episode[active]
+        rows, episode = _faulty(index, sensor, planned)
         kind = planned.kind[episode]
         shown = index
         if len(rows):
@@ -177,3 +186,12 @@ class Simulator:
                 unit = self._limits[metric.name].unit
                 pairs.append(wire.single_template(name, metric.name, metric.decimals, unit, location))
         return [template for template, _ in pairs], [tail for _, tail in pairs]
+
+
+def _faulty(index: Integers, sensor: Integers, planned: Episodes) -> tuple[Integers, Integers]:
+    """The rows within an episode of their sensor, and that episode."""
+    episode = planned.of_sensor[sensor]
+    rows = np.flatnonzero(episode >= 0)
+    episode = episode[rows]
+    active = (planned.first[episode] <= index[rows]) & (index[rows] <= planned.last[episode])
+    return rows[active], episode[active]

@@ -46,7 +46,8 @@ def day_column(table: Table) -> str | None:
     >>> day_column(TRENDS)
     'event_date'
     """
-    return table.partition[-1] if isinstance(table.partition, tuple) else table.partition
+    last = table.partition[-1] if isinstance(table.partition, tuple) else table.partition
+    return last if last in ("event_date", "day") else None
 
 
 def drop_before(opened: DeltaTable, table: Table, day: date) -> int:

@@ -102,8 +102,20 @@ THRESHOLDS = Table(
     "thresholds", "threshold", Owner.DAGSTER, "The live limits, one version at a time.", history_days=365
 )
 QUALITY = Table("quality", "quality_result", Owner.DAGSTER, "What the checks of each day found.", "day")
+TRAINING_SETS = Table(
+    "training_sets",
+    "training_reading",
+    Owner.DAGSTER,
+    "Labelled readings that models are trained and judged on.",
+    "version",
+)
+MODEL_REGISTRY = Table(
+    "model_registry", "model_version", Owner.DAGSTER, "Which version of each model is in force.", history_days=365
+)
+MODEL_SCORES = Table("model_scores", "model_score", Owner.DAGSTER, "How good each version was when it was judged.")
 
 TABLES = (
     *(READINGS, DEAD_LETTERS, FEATURES, ANOMALIES),
     *(ENRICHED_READINGS, TRENDS, BASELINES, THRESHOLD_CANDIDATES, THRESHOLDS, QUALITY),
+    *(TRAINING_SETS, MODEL_REGISTRY, MODEL_SCORES),
 )

@@ -1,0 +1,75 @@
+"""The models in force, for a process that scores for a long time: looks at the registry, fetches, verifies, and keeps
+the last good version where the new one is refused."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from lakehouse.lake import Lake
+from lakehouse.models import registry
+from lakehouse.models.manifest import Manifest
+from lakehouse.models.registry import Standing
+from lakehouse.models.store import ModelStore
+from sensorlake.errors import ModelError
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A verified version in a local folder."""
+
+    manifest: Manifest
+    folder: Path
+
+    @property
+    def version(self) -> int:
+        return self.manifest.version
+
+
+class InForce:
+    """`folder`: where verified versions are kept."""
+
+    def __init__(self, lake: Lake, store: ModelStore, folder: Path) -> None:
+        self._lake, self._store, self._folder = lake, store, folder
+        self._held: dict[tuple[str, str], Held] = {}
+        self._refused: set[str] = set()
+
+    def champion(self, name: str) -> Held | None:
+        """The champion of now; the one held before where that is refused, or at a start the last champion before it
+        that is not. None where there is none."""
+        known = registry.standings(self._lake, name)
+        crowned = sorted((each for each in known if each.was_champion), key=lambda each: each.since, reverse=True)
+        candidates = [each for each in crowned if each.role == registry.CHAMPION]
+        earlier = [each for each in crowned if each.role == registry.ARCHIVED]
+        return self._look((name, registry.CHAMPION), candidates, earlier)
+
+    def challenger(self, name: str) -> Held | None:
+        """The challenger of now, which runs in shadow; None where there is none or it is refused."""
+        candidates = [each for each in registry.standings(self._lake, name) if each.role == registry.CHALLENGER]
+        self._held.pop((name, registry.CHALLENGER), None)
+        return self._look((name, registry.CHALLENGER), candidates, [])
+
+    def _look(self, place: tuple[str, str], wanted: list[Standing], instead: list[Standing]) -> Held | None:
+        held = self._held.get(place)
+        if not wanted:
+            self._held.pop(place, None)
+            return None
+        if held and held.version == wanted[0].version:
+            return held
+        found = self._first_good(wanted) or held or self._first_good(instead)
+        if found:
+            self._held[place] = found
+        return found
+
+    def _first_good(self, standings: list[Standing]) -> Held | None:
+        for standing in standings:
+            try:
+                place = self._store.fetch(standing.name, standing.version, self._folder)
+                return Held(self._store.manifest(standing.name, standing.version), place)
+            except ModelError as error:
+                if standing.label not in self._refused:  # it is tried again each time, but said once
+                    _log.error("model refused, the last good one stays in force", model=standing.label, why=str(error))
+                self._refused.add(standing.label)
+        return None
