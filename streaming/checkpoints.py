@@ -43,6 +43,16 @@ def folder(root: Path, query: str, made_for: Mapping[str, str]) -> Path:
     return path
 
 
+def made_for(root: Path, query: str) -> dict[str, str]:
+    """What the checkpoint of `query` was made for; nothing where there is none.
+
+    Raises:
+        CheckpointError: its note is damaged.
+    """
+    note = root / query / _MADE_FOR
+    return _read(query, note) if note.is_file() else {}
+
+
 def application_id(path: Path) -> str:
     """The id that Spark gave to this checkpoint; it names the checkpoint to Delta.
 

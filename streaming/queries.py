@@ -1,7 +1,4 @@
-"""The queries of the streaming application, one entry a query: where it reads, what it does, how often.
-
-The stateful `detect` query takes its place here beside `alerts`.
-"""
+"""The queries of the streaming application, one entry a query: where it reads, what it does, how often."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +15,9 @@ from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake.settings import Settings
 from streaming import alerts, anomalies, checkpoints, limits, metrics
+from streaming.detect import query as detect
+from streaming.detect import seeds
+from streaming.detect.processor import Detect
 from streaming.lake import LakeWriter
 from streaming.limits import LimitsFile
 from streaming.sinks.delta import DeltaSink
@@ -61,6 +61,25 @@ def start_alerts(context: Context) -> StreamingQuery:
     )
     path = _checkpoint(context, "alerts", topics.raw, f"{topics.anomaly}, {topics.dead_letter}")
     return _start(context, "alerts", path, writer)
+
+
+def start_detect(context: Context) -> StreamingQuery:
+    """To Kafka's own sink: it writes from the tasks that judge. A foreachBatch would plan a second job for each batch
+    and hand a few rows through this process. A batch that is repeated writes its alarms again, under the same ids."""
+    settings, topics = context.settings, context.topics
+    path = seeds.checkpoint(settings, _made_for(context, topics.raw, topics.anomaly))
+    raw = _kafka(context, topics.raw, _at_most(settings) | seeds.starting_offsets(path))
+    numbers = detect.shards(context.spark, settings.detect_shards)
+    processor = Detect(seeds.folder(path), settings.detect_forget_hours * 3600 * _SECOND_MICROS)
+    rows = detect.alarms(raw, numbers, settings.max_message_bytes, processor)
+    writer = (
+        rows.writeStream.format("kafka")
+        .option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
+        .option("topic", topics.anomaly)
+        .outputMode("append")
+    )
+    with detect.partitions(context.spark, settings.detect_shards):
+        return _start(context, "detect", path, _every(writer, settings.detect_trigger_seconds))
 
 
 def start_lake(context: Context) -> StreamingQuery:
@@ -128,6 +147,7 @@ def start_anomalies(context: Context) -> StreamingQuery:
 
 QUERIES: dict[str, Start] = {
     "alerts": start_alerts,
+    "detect": start_detect,
     "lake": start_lake,
     "metrics": start_metrics,
     "postgres": start_postgres,
@@ -191,8 +211,11 @@ def _every(writer: DataStreamWriter, seconds: float) -> DataStreamWriter:
 
 
 def _checkpoint(context: Context, name: str, source: str, target: str) -> Path:
-    made_for = {"kafka": context.kafka_cluster, "source": source, "target": target}
-    return checkpoints.folder(context.settings.checkpoint_dir, name, made_for)
+    return checkpoints.folder(context.settings.checkpoint_dir, name, _made_for(context, source, target))
+
+
+def _made_for(context: Context, source: str, target: str) -> dict[str, str]:
+    return {"kafka": context.kafka_cluster, "source": source, "target": target}
 
 
 def _start(context: Context, name: str, path: Path, writer: DataStreamWriter) -> StreamingQuery:

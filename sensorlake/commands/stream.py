@@ -16,12 +16,12 @@ def stream(
     queries: Annotated[
         str | None,
         typer.Option(
-            help="Queries to run, separated by commas: alerts, lake, metrics, postgres, influxdb, anomalies. "
-            "[default: SENSORLAKE_QUERIES, or all]"
+            help="Queries to run, separated by commas: alerts, detect, lake, metrics, postgres, influxdb, "
+            "anomalies. [default: SENSORLAKE_QUERIES, or all]"
         ),
     ] = None,
 ) -> None:
-    """Run the Spark application: alerts, lake, metrics and the sinks, until Ctrl-C or SIGTERM."""
+    """Run the Spark application: alerts, detect, lake, metrics and the sinks, until Ctrl-C or SIGTERM."""
     from sensorlake.commands.spark import open_session  # noqa: PLC0415  Spark takes seconds to import
     from streaming import application  # noqa: PLC0415
     from streaming.queries import QUERIES  # noqa: PLC0415

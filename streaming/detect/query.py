@@ -1,0 +1,66 @@
+"""Kafka rows -> alarms of detection/, stateful: the frame of the query `detect`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from streaming import validation
+from streaming.detect import outgoing
+from streaming.detect.processor import Detect
+
+_HASH_SEED = 42  # Spark's own, for expressions and for the partition of a key alike
+
+
+def shards(spark: SparkSession, count: int) -> list[int]:
+    """Numbers for `count` shards, each of which falls into a state partition of its own.
+
+    Spark puts a key into partition hash(key) mod count; 0, 1, 2 would share some and leave others empty.
+    """
+    hasher = spark._jvm.org.apache.spark.unsafe.hash.Murmur3_x86_32(_HASH_SEED)
+    by_partition: dict[int, int] = {}
+    number = 0
+    while len(by_partition) < count:
+        by_partition.setdefault(hasher.hashInt(number) % count, number)
+        number += 1
+    return [by_partition[partition] for partition in range(count)]
+
+
+@contextmanager
+def partitions(spark: SparkSession, count: int) -> Iterator[None]:
+    """A query that is started within has `count` state partitions; Spark asks the session for it at the start alone."""
+    setting = "spark.sql.shuffle.partitions"
+    before = spark.conf.get(setting)
+    spark.conf.set(setting, str(count))
+    try:
+        yield
+    finally:
+        spark.conf.set(setting, before)
+
+
+def alarms(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int, processor: Detect) -> DataFrame:
+    """Rows for the Kafka sink: key and value."""
+    return (
+        readings(raw, shard_numbers, max_message_bytes)
+        .groupBy("shard")
+        .transformWithStateInPandas(processor, outgoing.DDL, "append", "none")
+    )
+
+
+def readings(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int) -> DataFrame:
+    """One row a valid reading: shard, device_id, sensor_id, metric, event_micros, value."""
+    numbers = F.array([F.lit(number) for number in shard_numbers])
+    place = F.pmod(F.hash("device_id"), F.lit(len(shard_numbers)))
+    return (
+        validation.exploded(validation.judge(raw, max_message_bytes))
+        .where(F.col("dq_reason").isNull() & F.col("metric").isNotNull())
+        .select(
+            F.get(numbers, place).alias("shard"),
+            "device_id",
+            "sensor_id",
+            "metric",
+            F.unix_micros("event_time").alias("event_micros"),
+            "value",
+        )
+    )

@@ -1,0 +1,65 @@
+"""What was put to a fleet at one time, as bytes and back: the readings of one batch.
+
+    bytes of the header's length (4, big endian) | header, JSON | device, metric, time, value of each reading
+
+A fleet is a function of the steps it has taken, so that steps are all that has to be kept of it between snapshots.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+from numpy.typing import NDArray
+
+from detection.messages import Readings
+
+_KINDS = {"device": "<i4", "metric": "<i4", "time": "<i8", "value": "<f8"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Readings of some devices, and the sensor that sent each: numbers into `sensors`."""
+
+    readings: Readings
+    sensors: list[str]
+    sensor: NDArray[np.int64]
+
+
+def of(frames: list[pd.DataFrame]) -> Step:
+    """Rows with device_id, sensor_id, metric, event_micros and value -> one step."""
+    rows = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    device, devices = pd.factorize(rows["device_id"])
+    metric, metrics = pd.factorize(rows["metric"])
+    sensor, sensors = pd.factorize(rows["sensor_id"])
+    readings = Readings(
+        devices=devices.tolist(),
+        metrics=metrics.tolist(),
+        device=device,
+        metric=metric,
+        time=rows["event_micros"].to_numpy(np.int64),
+        value=rows["value"].to_numpy(np.float64),
+    )
+    return Step(readings, sensors.tolist(), sensor)
+
+
+def dump(readings: Readings) -> bytes:
+    """What of a step is to be remembered: its readings."""
+    header = orjson.dumps(
+        {"devices": list(readings.devices), "metrics": list(readings.metrics), "count": len(readings.time)}
+    )
+    arrays = [getattr(readings, name).astype(kind).tobytes() for name, kind in _KINDS.items()]
+    return b"".join([len(header).to_bytes(4, "big"), header, *arrays])
+
+
+def load(stored: bytes) -> Readings:
+    """The readings that `dump` made the bytes of."""
+    start = 4 + int.from_bytes(stored[:4], "big")
+    header = orjson.loads(stored[4:start])
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, kind in _KINDS.items():
+        array = np.frombuffer(stored, dtype=kind, count=header["count"], offset=start)
+        arrays[name] = array.astype(np.int64) if array.dtype.kind == "i" else array
+        start += array.nbytes
+    return Readings(devices=header["devices"], metrics=header["metrics"], **arrays)
