@@ -121,7 +121,7 @@ class Library:
         for name in sorted({*names, *self._models}):
             try:
                 self._refresh(name)
-            except SensorlakeError as error:
+            except Exception as error:  # of the storage's clients; the other models are none the worse for it
                 _log.error("model cannot be looked up", model=name, reason=str(error))
 
     def _refresh(self, name: str) -> None:

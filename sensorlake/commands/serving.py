@@ -1,14 +1,16 @@
 """Commands of the serving group: models that answer over HTTP."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 import typer
 
-from sensorlake.errors import SettingsError
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_ENGINES = ("auto", "onnx", "tensorflow")
+    from sensorlake.settings import Settings
+    from serving.library import Labels
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +27,7 @@ def serve_models(
         int | None, typer.Option(min=0, max=65535, help="[default: that of SENSORLAKE_MODEL_SERVER_URL]")
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="auto, onnx or tensorflow: what computes. auto: model.onnx where a version has one.")
+        Literal["auto", "onnx", "tensorflow"], typer.Option(help="What computes. auto: ONNX where a version has it.")
     ] = "auto",
     threads: Annotated[int, typer.Option(min=1, max=256, help="Processors that one batch may use.")] = 1,
     poll_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How often to look for new versions.")] = 10,
@@ -35,7 +37,7 @@ def serve_models(
         float, typer.Option(min=0, max=1000, help="How long a batch that is not full waits for more.")
     ] = 0,
     folder: Annotated[
-        Path | None, typer.Option(help="Take the published models from this folder instead of the bucket.")
+        Path | None, typer.Option(help="Published models in a local folder instead of the bucket; the newest answers.")
     ] = None,
 ) -> None:
     """Answer TensorFlow Serving's REST API with the published models, until Ctrl-C or SIGTERM."""
@@ -44,8 +46,6 @@ def serve_models(
     from serving.batching import Limits  # noqa: PLC0415
     from serving.server import Options, serve  # noqa: PLC0415
 
-    if engine not in _ENGINES:
-        raise SettingsError(f"--engine {engine}: there are {', '.join(_ENGINES)}")
     settings = settings_module.load()
     if port is None:
         port = urlsplit(settings.model_server_url).port or 8501
@@ -54,9 +54,24 @@ def serve_models(
     options = Options(
         host=host,
         port=port,
-        engine=engine,  # type: ignore[arg-type]  looked at above
+        engine=engine,
         threads=threads,
         poll_seconds=poll_seconds,
         limits=Limits(batch=batch, queue=queue, delay=delay_ms / 1000),
     )
-    serve(store, lambda _name: {}, settings.model_server_token.get_secret_value(), options)
+    labels = (lambda _name: {}) if folder else _labels(settings)
+    serve(store, labels, settings.model_server_token.get_secret_value(), options)
+
+
+def _labels(settings: "Settings") -> "Labels":
+    """What the registry of models calls their versions."""
+
+    def labels(name: str) -> "Mapping[str, int]":
+        # Delta's client is loaded with the first model: a server that waits for one stays small.
+        from lakehouse.lake import Lake  # noqa: PLC0415
+        from lakehouse.models import registry  # noqa: PLC0415
+        from serving import labels as names  # noqa: PLC0415
+
+        return names.of(registry.standings(Lake.of(settings), name))
+
+    return labels
