@@ -6,6 +6,7 @@ Each function raises what its client raises; the sensor tells which server did n
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 from contracts.topics import Topics
 from sensorlake.settings import Settings
@@ -16,12 +17,23 @@ _LOOK_BACK = "-15m"
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a table as PostgreSQL knows it; `description`: the comment on it."""
+
+    name: str
+    type: str
+    nullable: bool
+    description: str | None
+
+
+@dataclass(frozen=True)
 class Outlet:
-    """One asset as its server describes it. `mark` changes whenever something was written."""
+    """One asset as its server describes it. `mark` changes whenever something was written, or its columns did."""
 
     asset: str
     mark: str
     metadata: dict[str, Any]
+    columns: tuple[Column, ...] = ()
 
 
 def topics(settings: Settings) -> list[Outlet]:
@@ -93,21 +105,34 @@ select schemaname, case when relname like 'anomalies%' then 'anomalies' else rel
 from pg_stat_user_tables where schemaname in ('registry', 'stream') and relname not like 'alembic%'
 group by 1, 2
 """
+# Those of the stream's tables stand in contracts/; the registry's are only in its migrations.
+_COLUMNS = """
+select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), not a.attnotnull, col_description(c.oid, a.attnum)
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'registry' and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+order by c.relname, a.attnum
+"""
 _NEWEST = "select stored_at from stream.anomalies order by event_time desc limit 1"
 
 
 def tables(settings: Settings) -> list[Outlet]:
-    """The rows of each table as PostgreSQL estimates them, which costs nothing; of the anomalies also the newest."""
+    """The rows of each table as PostgreSQL estimates them, which costs nothing; of the anomalies also the newest,
+    and of the registry's tables their columns."""
     from lakehouse.postgres import connect  # noqa: PLC0415  its driver takes a moment to import
 
     connection = connect(settings, "dagster sensor")
     try:
+        columns: dict[tuple[str, str], list[Column]] = {}
+        for table, *column in connection.run(_COLUMNS):
+            columns.setdefault(("registry", table), []).append(Column(*column))
         found = []
         for schema, name, rows, written in connection.run(_TABLES):
+            its = tuple(columns.get((schema, name), ()))
             figures: dict[str, Any] = {"rows_estimated": int(rows)}
             if (schema, name) == ("stream", "anomalies") and (newest := connection.run(_NEWEST)):
                 figures["newest_stored_at"] = newest[0][0]
-            found.append(Outlet(f"postgres/{schema}/{name}", str(written), figures))
+            mark = f"{written} {crc32(repr(its).encode())}"
+            found.append(Outlet(f"postgres/{schema}/{name}", mark, figures, its))
         return found
     finally:
         connection.close()

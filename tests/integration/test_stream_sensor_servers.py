@@ -74,7 +74,12 @@ def test_what_grew_is_told_once(own: Settings) -> None:
         told |= found
     assert told["kafka/iot_sensor_raw"]["messages"] == 5
     assert told["kafka/iot_sensor_raw"]["topic"] == "sensor-test.iot.sensor.raw"
-    assert told["postgres/registry/devices"]["rows_estimated"] >= 1
+    devices = told["postgres/registry/devices"]
+    assert devices["rows_estimated"] >= 1
+    columns = {each.name: each for each in devices["dagster/column_schema"].columns}
+    assert (columns["device_id"].type, columns["device_id"].constraints.nullable) == ("text", False)
+    assert (columns["model"].type, columns["model"].constraints.nullable) == ("text", True)
+    assert columns["is_example"].description == "Shipped with sensorlake; safe to delete."
     assert abs(told["influxdb/sensor_anomalies"]["newest_point"] - datetime.now(UTC).timestamp()) < 120
 
     again, _ = tick(cursor)

@@ -77,7 +77,7 @@ def stream_servers(context: dg.SensorEvaluationContext, installation: Installati
         for outlet in found:
             if outlet.asset in _KNOWN and marks.get(outlet.asset) != outlet.mark:
                 key = dg.AssetKey.from_user_string(outlet.asset)
-                events.append(dg.AssetMaterialization(key, metadata=_shown(outlet.metadata)))
+                events.append(dg.AssetMaterialization(key, metadata=_shown(outlet.metadata) | _columns(outlet)))
                 marks[outlet.asset] = outlet.mark
     return _result(events, troubles, {"marks": marks}, "nothing was written")
 
@@ -88,6 +88,19 @@ def _shown(metadata: Mapping[str, Any]) -> dict[str, Any]:
         name: dg.MetadataValue.timestamp(value) if isinstance(value, datetime) else value
         for name, value in metadata.items()
     }
+
+
+def _columns(outlet: Outlet) -> dict[str, Any]:
+    columns = [
+        dg.TableColumn(
+            each.name,
+            each.type,
+            description=each.description,
+            constraints=dg.TableColumnConstraints(nullable=each.nullable),
+        )
+        for each in outlet.columns
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns)} if columns else {}
 
 
 def _cursor(context: dg.SensorEvaluationContext) -> dict[str, Any]:
