@@ -10,6 +10,7 @@
     │   └── ThresholdsError  a version of the thresholds cannot be read or published
     ├── ModelError           a model cannot be trained, published, trusted or found
     │   └── ModelServerError a model server does not answer, or refuses
+    ├── FeedbackError        a verdict is on an anomaly that does not exist
     ├── DeadLetterError      dead letters cannot be found, corrected or sent again
     ├── ReportError          dbt does not understand the reports' project
     └── StreamError          a query cannot start or go on
@@ -64,6 +65,10 @@ class ModelServerError(ModelError):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+
+class FeedbackError(SensorlakeError):
+    pass
 
 
 class DeadLetterError(SensorlakeError):

@@ -144,10 +144,12 @@ def compare(
     return Interval(float(whole), float(low), float(high))
 
 
-def beats_chance(score: Floats, label: Bools, group: Integers, *, seed: int = 0, rounds: int = 300) -> Interval:
+def beats_chance(
+    score: Floats, label: Bools, group: Integers, *, seed: int = 0, rounds: int = 300, confidence: float = 0.95
+) -> Interval:
     """By how much the ROC-AUC exceeds that of drawing lots, 0.5."""
     lots = np.zeros_like(score)
-    return compare(score, lots, label, group, seed=seed, rounds=rounds, figure=roc_auc)
+    return compare(score, lots, label, group, seed=seed, rounds=rounds, confidence=confidence, figure=roc_auc)
 
 
 def _steps(score: Floats, label: Bools) -> tuple[Floats, Floats, Floats]:

@@ -40,10 +40,8 @@ class InForce:
         """The champion of now; the one held before where that is refused, or at a start the last champion before it
         that is not. None where there is none."""
         known = registry.standings(self._lake, name)
-        crowned = sorted((each for each in known if each.was_champion), key=lambda each: each.since, reverse=True)
-        candidates = [each for each in crowned if each.role == registry.CHAMPION]
-        earlier = [each for each in crowned if each.role == registry.ARCHIVED]
-        return self._look((name, registry.CHAMPION), candidates, earlier)
+        candidates = [each for each in known if each.role == registry.CHAMPION]
+        return self._look((name, registry.CHAMPION), candidates, registry.earlier_champions(self._lake, name))
 
     def challenger(self, name: str) -> Held | None:
         """The challenger of now, which runs in shadow; None where there is none or it is refused."""

@@ -72,6 +72,12 @@ def challenger(lake: Lake, name: str) -> Standing | None:
     return _holder(standings(lake, name), CHALLENGER)
 
 
+def earlier_champions(lake: Lake, name: str) -> list[Standing]:
+    """Those that were replaced by better ones, the last one first; not those that were withdrawn."""
+    found = [each for each in standings(lake, name) if each.was_champion and each.role == ARCHIVED]
+    return sorted(found, key=lambda each: each.since, reverse=True)
+
+
 def history(lake: Lake) -> list[Change]:
     """What was done, the newest first."""
     table = lake.find(MODEL_REGISTRY)
@@ -110,11 +116,10 @@ def roll_back(lake: Lake, name: str, *, by: str, why: str, version: int | None =
         ModelError: there is no earlier champion, or the registry changed meanwhile.
     """
     if version is None:
-        known = standings(lake, name)
-        earlier = [each for each in known if each.was_champion and each.role == ARCHIVED]
+        earlier = earlier_champions(lake, name)
         if not earlier:
             raise ModelError(f"model {name} has no earlier champion to go back to: see `sensorlake models list`")
-        version = max(earlier, key=lambda each: each.since).version
+        version = earlier[0].version
     return _crown(lake, name, version, kind="rollback", role_of_old=WITHDRAWN, by=by, why=why)
 
 

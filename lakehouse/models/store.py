@@ -140,6 +140,16 @@ class ModelStore:
                     raise
         return place
 
+    def require_whole(self, name: str, version: int) -> Manifest:
+        """The manifest of a version whose files are all there and as they were.
+
+        Raises:
+            ModelError: they are not; nothing may be put in force that would be refused.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.fetch(name, version, Path(folder))
+        return self.manifest(name, version)
+
     def _bring(self, name: str, file: Path) -> None:
         content = self.objects.read(name)
         if content is None:

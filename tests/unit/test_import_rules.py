@@ -43,7 +43,10 @@ RULES = {
     # Two planes that meet in tables and topics: the stream runs without Dagster, and Dagster never starts the stream.
     "streaming": Rule({"contracts", "detection", "lakehouse"} | ROOM, never=DAGSTER),
     # Its bounded Spark work runs on the same pinned jars and Java as the stream.
-    "orchestration": Rule({"contracts", "detection", "expectations", "lakehouse", "stack.jars", "stack.java"} | ROOM),
+    # Models are tried on a simulated fleet where the lake holds too little.
+    "orchestration": Rule(
+        {"contracts", "detection", "edge.labelled", "expectations", "lakehouse", "stack.jars", "stack.java"} | ROOM
+    ),
     # Answers questions about models, and knows no Spark and no Dagster.
     "serving": Rule({"contracts", "detection", "lakehouse.models"} | ROOM, never=SPARK | DAGSTER),
     # Starts servers as programs; it need not know what runs on them.
