@@ -72,6 +72,10 @@ BOUNDED = {
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
     "spark.ui.enabled": "false",
+    # A step that storage went away from is tried again as a whole (orchestration/outages.py). By default each request
+    # would be tried for minutes first, and there are many of them.
+    "spark.hadoop.fs.s3a.retry.limit": "3",
+    "spark.hadoop.fs.s3a.retry.interval": "500ms",
 }
 
 

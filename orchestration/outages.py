@@ -59,7 +59,7 @@ def reachable_lake(installation: Installation) -> "Iterator[Lake]":
     require_answer(settings)
     try:
         yield lake
-    except (SensorlakeError, dg.RetryRequested, GeneratorExit):
+    except SensorlakeError:
         raise
     except Exception as error:
         require_answer(settings, error)

@@ -5,7 +5,6 @@ from pyspark.sql import functions as F
 
 from contracts.avro import field_names
 from lakehouse.tables import ENRICHED_READINGS
-from orchestration.transforms import registry_facts
 from orchestration.transforms.registry_facts import RegistryFacts
 
 _IDENTITY = ("device_id", "metric", "event_time", "sensor_id")
@@ -24,8 +23,8 @@ def enrich(readings: DataFrame, anomalies: DataFrame, facts: RegistryFacts) -> D
     known = known.join(F.broadcast(_devices(spark, facts)), "device_id", "left")
     known = known.withColumn("location", F.coalesce("location", "registered_location"))
     event = _last(F.col("events"))
-    if facts.locations:
-        places = spark.createDataFrame(facts.locations, registry_facts.EVENTS_DDL)
+    if facts.locations.num_rows:
+        places = spark.createDataFrame(facts.locations)
         known = known.join(F.broadcast(places), "location", "left")
         event = F.greatest(event, _last(F.col("location_events")))
     if facts.everywhere:
@@ -64,11 +63,10 @@ def _first_of_each(readings: DataFrame) -> DataFrame:
 
 
 def _devices(spark: SparkSession, facts: RegistryFacts) -> DataFrame:
-    registered = spark.createDataFrame(facts.devices, registry_facts.DDL).withColumn("registered", F.lit(True))
-    others = [(device, None, None, [], [], events) for device, events in facts.others]
-    if not others:
+    registered = spark.createDataFrame(facts.devices).withColumn("registered", F.lit(True))
+    if not facts.others.num_rows:
         return registered
-    return registered.union(spark.createDataFrame(others, registry_facts.DDL).withColumn("registered", F.lit(False)))
+    return registered.union(spark.createDataFrame(facts.others).withColumn("registered", F.lit(False)))
 
 
 def _last(events: Column) -> Column:

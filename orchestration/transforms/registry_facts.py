@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import text
 
 from lakehouse.registry.database import transaction
@@ -11,15 +12,19 @@ from sensorlake.settings import Settings
 HOUR = timedelta(hours=1)
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
-# (valid_from, valid_to, interval_seconds, firmware), (started_at, ended_at, kind), (event_time, event_type)
-DDL = (
-    "device_id STRING, model STRING, registered_location STRING, "
-    "configurations ARRAY<STRUCT<"
-    "valid_from: TIMESTAMP, valid_to: TIMESTAMP, interval_seconds: DOUBLE, firmware: STRING>>, "
-    "maintenance ARRAY<STRUCT<started_at: TIMESTAMP, ended_at: TIMESTAMP, kind: STRING>>, "
-    "events ARRAY<STRUCT<event_time: TIMESTAMP, event_type: STRING>>"
+_TEXT, _MOMENT = pa.string(), pa.timestamp("us", "UTC")
+_CONFIGURATION = {"valid_from": _MOMENT, "valid_to": _MOMENT, "interval_seconds": pa.float64(), "firmware": _TEXT}
+_MAINTENANCE = {"started_at": _MOMENT, "ended_at": _MOMENT, "kind": _TEXT}
+_EVENTS = pa.list_(pa.struct({"event_time": _MOMENT, "event_type": _TEXT}))
+_DEVICES = pa.schema(
+    {
+        **{"device_id": _TEXT, "model": _TEXT, "registered_location": _TEXT},
+        "configurations": pa.list_(pa.struct(_CONFIGURATION)),
+        "maintenance": pa.list_(pa.struct(_MAINTENANCE)),
+        "events": _EVENTS,
+    }
 )
-EVENTS_DDL = "location STRING, location_events ARRAY<STRUCT<event_time: TIMESTAMP, event_type: STRING>>"
+_LOCATIONS = pa.schema({"location": _TEXT, "location_events": _EVENTS})
 
 _QUERIES = {
     "devices": "select device_id, model, location from registry.devices",
@@ -41,7 +46,11 @@ _QUERIES = {
 
 
 class RegistryFacts:
-    """Rows for `DDL` (`devices`) and `EVENTS_DDL` (`locations`); `everywhere`: events that concern all devices."""
+    """Tables of what is known of each device: of the registered ones, of `others` and of `locations`; `everywhere`:
+    events that concern all devices.
+
+    Arrow, which Spark takes as it is: for rows of Python it would start workers, which takes seconds.
+    """
 
     def __init__(self, found: dict[str, list[Any]], start: datetime, end: datetime) -> None:
         configurations: dict[str, list[Any]] = {}
@@ -62,13 +71,23 @@ class RegistryFacts:
             else:
                 self.everywhere.append((moment, kind))
         known = {device: (model, location) for device, model, location in found["devices"]}
-        self.devices = [
-            (device, model, location, *(of.get(device, []) for of in (configurations, maintenance, events)))
-            for device, (model, location) in known.items()
-        ]
+        self.devices = _table(
+            _DEVICES,
+            [
+                (device, model, location, *(of.get(device, []) for of in (configurations, maintenance, events)))
+                for device, (model, location) in known.items()
+            ],
+        )
         # An event may name a device that nobody registered.
-        self.others = [(device, list_) for device, list_ in events.items() if device not in known]
-        self.locations = list(places.items())
+        unknown = [(device, None, None, [], [], list_) for device, list_ in events.items() if device not in known]
+        self.others = _table(_DEVICES, unknown)
+        self.locations = _table(_LOCATIONS, list(places.items()))
+
+
+def _table(schema: pa.Schema, rows: list[Any]) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [[] for _ in schema]
+    found = [pa.array(list(column), field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.table(found, schema=schema)
 
 
 def read(settings: Settings, day: date) -> RegistryFacts:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from orchestration.automation import CAUSE
 from orchestration.defs.lake.partitions import days
+from orchestration.outages import reachable_lake
 from orchestration.resources.installation import Installation
 from sensorlake.errors import SensorlakeError
 
@@ -34,7 +35,8 @@ def changed_days(context: dg.SensorEvaluationContext, installation: Installation
     now = datetime.now(UTC)
     cursor = json.loads(context.cursor) if context.cursor else {"version": None, "waiting": {}, "today": None}
     try:
-        news = changes.since(installation.lake, READINGS, cursor["version"])
+        with reachable_lake(installation) as lake:
+            news = changes.since(lake, READINGS, cursor["version"])
     except SensorlakeError as error:
         return dg.SkipReason(str(error))
     waiting = merged(cursor["waiting"], news.days, now)

@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.automation import NOT_OLD
 from orchestration.metadata import column_lineage, table_schema
+from orchestration.outages import reachable_lake, tried_again
 from orchestration.resources.installation import Installation
 
 _KEYS = {"device_id": {"features": ["device_id"]}, "metric": {"features": ["metric"]}}
@@ -32,9 +33,10 @@ _LINEAGE = column_lineage(
         "dagster/table_name": "baselines",
     },
 )
-def baselines(installation: Installation) -> dg.MaterializeResult[Any]:
+def baselines(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[Any]:
     """Robust centre and spread, quantiles and shape over the day of each device and metric, learned from the windows of
     the last days (`SENSORLAKE_BASELINE_DAYS`). A level that has lasted is a new begin."""
     from orchestration.learning import refresh  # noqa: PLC0415  imports Arrow and numpy
 
-    return dg.MaterializeResult(metadata=refresh.write_baselines(installation.lake, installation.settings))
+    with tried_again(context), reachable_lake(installation) as lake:
+        return dg.MaterializeResult(metadata=refresh.write_baselines(lake, installation.settings))

@@ -8,6 +8,7 @@ import dagster as dg
 
 from orchestration.automation import CAUSE
 from orchestration.defs.thresholds.jobs import refresh_thresholds
+from orchestration.outages import reachable_lake
 from orchestration.resources.installation import Installation
 from sensorlake.errors import SensorlakeError
 
@@ -35,11 +36,12 @@ def thresholds_need_refresh(
     settings, now = installation.settings, datetime.now(UTC)
     last = _attempt(context.cursor)
     try:
-        found = situation.standing(installation.lake, now)
-        if waiting := situation.reason_to_wait(found, last, settings):
-            return dg.SkipReason(waiting)
-        # Only now: of many devices the windows are millions.
-        told = situation.assess(installation.lake, settings, found)
+        with reachable_lake(installation) as lake:
+            found = situation.standing(lake, now)
+            if waiting := situation.reason_to_wait(found, last, settings):
+                return dg.SkipReason(waiting)
+            # Only now: of many devices the windows are millions.
+            told = situation.assess(lake, settings, found)
     except SensorlakeError as error:
         return dg.SkipReason(str(error))
     kind, text = situation.reason_to_refresh(found, told, last, settings)
@@ -69,7 +71,8 @@ def thresholds_published_by_hand(
 
     seen = int(context.cursor or 0)
     try:
-        known = thresholds.versions(installation.lake)
+        with reachable_lake(installation) as lake:
+            known = thresholds.versions(lake)
     except SensorlakeError as error:
         return dg.SkipReason(str(error))
     fresh = [version for version in reversed(known) if version.version > seen]

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.metadata import column_lineage, table_schema
+from orchestration.outages import reachable_lake, tried_again
 from orchestration.resources.installation import Installation
 
 _RULES = "postgres/registry/alert_rules"
@@ -34,10 +35,11 @@ _LINEAGE = column_lineage(
         "dagster/table_name": "threshold_candidates",
     },
 )
-def threshold_candidates(installation: Installation) -> dg.MaterializeResult[Any]:
+def threshold_candidates(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[Any]:
     """Limits from the baselines, the registry's rules where there is none, and those set by hand; each beside the live
     one, with the alarms that it would have raised in the last day."""
     from orchestration.learning import refresh  # noqa: PLC0415  imports Arrow and numpy
 
-    rules = installation.alert_rules()
-    return dg.MaterializeResult(metadata=refresh.write_candidates(installation.lake, installation.settings, rules))
+    with tried_again(context), reachable_lake(installation) as lake:
+        rules = installation.alert_rules()
+        return dg.MaterializeResult(metadata=refresh.write_candidates(lake, installation.settings, rules))
