@@ -3,13 +3,14 @@
 Several runs are judged side by side, each as a device of one fleet; none of them changes what is found in another.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from detection.detectors.detector import Bools, Floats, Integers
-from detection.ensemble import Ensemble
+from detection.ensemble import MOST, Ensemble
 from detection.fleet import Fleet
 from detection.messages import Readings
 
@@ -61,6 +62,23 @@ def judge(ensemble: Ensemble, runs: Sequence[Rows]) -> list[Judged]:
             judged.detector.append(detector)
             judged.metric.append(metric)
     return found
+
+
+def always(run: Rows) -> Judged:
+    """An alarm that never stops: what any figure is to be compared with."""
+    rows = len(run.time)
+    return Judged(np.ones(rows), np.ones(rows, np.bool_), [""] * rows, [""] * rows)
+
+
+def plain_z_score(run: Rows, limit: float = 3.0) -> Judged:
+    """The greatest distance of a metric from its mean over the training rows in their standard deviations; an alarm
+    beyond `limit`. The method that textbooks begin with."""
+    normal = run.value[: run.training]
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a metric without a training value has no mean
+        away = np.abs(run.value - np.nanmean(normal, axis=0)) / np.nanstd(normal, axis=0)
+    score = np.nan_to_num(away, nan=0.0, posinf=MOST).max(axis=1)
+    return Judged(np.minimum(score, MOST), score > limit, [""] * len(score), [""] * len(score))
 
 
 def _row(runs: Sequence[Rows], here: list[int], place: int) -> Readings:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.csv_file import CsvFile
-from edge.csv_lines import fault
+from edge.csv_lines import fault, records
 from sensorlake.errors import InputFileError
 
 
@@ -91,3 +91,27 @@ def read(run: Run) -> Recording:
         for name, cell in row.values.items():
             value[place, columns[name]] = cell
     return Recording(tuple(columns), np.array([row.time for row in rows], dtype=np.int64), value)
+
+
+def labels(run: Run) -> NDArray[np.bool_]:
+    """The column `anomaly` of a run's file: which rows are abnormal. No detector is ever shown it.
+
+    Raises:
+        InputFileError: naming file, line and reason.
+    """
+    lines = records(run.path)
+    line, header = next(lines, (1, []))
+    names = [name.strip() for name in header]
+    if "anomaly" not in names:
+        fault(run.path, line, "the header has no column anomaly, so verdicts cannot be compared with it")
+    place = names.index("anomaly")
+    found = []
+    for line, cells in lines:
+        text = cells[place].strip() if place < len(cells) else ""
+        if text not in _LABELS:
+            fault(run.path, line, f"column 'anomaly': {text[:40]!r} is neither 0 nor 1")
+        found.append(_LABELS[text])
+    return np.array(found, dtype=np.bool_)
+
+
+_LABELS = {"0": False, "0.0": False, "1": True, "1.0": True}
