@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -21,21 +22,20 @@ from benchmarks.percentiles import summary
 from benchmarks.violations import ViolatingRun, chosen_sensors
 from edge import pacing, producer
 from edge.block import Block
-from edge.pacing import Clock, SteadyClock
+from edge.pacing import Clock, Source, SteadyClock
 from edge.simulator import Simulator
 
 _ORDERLY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class Paced(ABC):
     """All that decides every message of a run: `start` and what follows count microseconds since 1970-01-01 UTC."""
 
     sensors: int
     rate: float
     warmup_seconds: float
     seconds: float
-    violating_share: float
     seed: int
     start: int
 
@@ -46,6 +46,16 @@ class Plan:
     @property
     def end(self) -> int:
         return self.first_counted + round(self.seconds * 1e6)
+
+    @abstractmethod
+    def run(self) -> Source: ...
+
+
+@dataclass(frozen=True)
+class Plan(Paced):
+    """A run in which some sensors always send values beyond their limit."""
+
+    violating_share: float
 
     def run(self) -> ViolatingRun:
         simulator = Simulator(
@@ -86,7 +96,7 @@ class Load:
         theirs.close()
         self._require(Ready)
 
-    def send(self, plan: Plan) -> None:
+    def send(self, plan: Paced) -> None:
         self._answers.send(plan)
 
     def is_sending(self) -> bool:
@@ -128,7 +138,7 @@ def _process(servers: str, topic: str, clock: SteadyClock, answer: Connection) -
     try:
         outlet = producer.connect(servers, topic)
         answer.send(Ready())
-        plan: Plan = answer.recv()
+        plan: Paced = answer.recv()
         run = plan.run()
         late: list[int] = []
         began, used = time.monotonic(), time.process_time()

@@ -1,9 +1,10 @@
-"""A stack of the benchmark's own: fresh folder, free ports, all queries; nothing of it is left afterwards."""
+"""A stack of the benchmark's own: fresh folder, free ports; nothing of it is left afterwards."""
 
+import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,8 +23,15 @@ Report = Callable[[str], None]
 
 
 @contextmanager
-def running(folder: Path, report: Report, *, keep: bool) -> Iterator[Settings]:
-    """All servers and the stream, up within the block.
+def running(
+    folder: Path,
+    report: Report,
+    *,
+    keep: bool,
+    servers: Sequence[str] = selection.SERVERS,
+    queries: Sequence[str] = tuple(QUERIES),
+) -> Iterator[Settings]:
+    """Servers and the stream with these queries, up within the block.
 
     Ctrl-C and SIGTERM end the block by KeyboardInterrupt; a second one cannot leave servers behind.
 
@@ -33,14 +41,15 @@ def running(folder: Path, report: Report, *, keep: bool) -> Iterator[Settings]:
     """
     if folder.exists() and any(folder.iterdir()):
         raise BenchmarkError(f"{folder} is not empty: a benchmark starts from nothing, so give --data-dir a new folder")
+    os.environ[settings_module.PREFIX + "QUERIES"] = ",".join(queries)
     settings = settings_module.load(folder)
     with _signals_interrupt():
         try:
-            settings = bring_up(settings, list(selection.SERVERS), lambda name, event: report(f"{name} {event}"))
+            settings = bring_up(settings, list(servers), lambda name, event: report(f"{name} {event}"))
             topics.ensure(settings)
             report("stream starting")
             supervisor.start_program(settings, "stream")
-            _await_queries(settings)
+            _await_queries(settings, set(queries))
             report("stream ready")
             yield settings
         except Exception:
@@ -57,13 +66,13 @@ def running(folder: Path, report: Report, *, keep: bool) -> Iterator[Settings]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _await_queries(settings: Settings) -> None:
+def _await_queries(settings: Settings, wanted: set[str]) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     layout = Layout.of(settings)
     while time.monotonic() < deadline:
         report = layout.queries_file
         found = status.queries(report.read_text("utf-8")) if report.is_file() else {}
-        if found.keys() == QUERIES.keys() and all(query["state"] == "running" for query in found.values()):
+        if found.keys() == wanted and all(query["state"] == "running" for query in found.values()):
             return
         info = supervisor.processes(layout).get("stream")
         if info is None or info.state in ("FATAL", "BACKOFF", "EXITED"):

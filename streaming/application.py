@@ -44,7 +44,7 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         CheckpointError: a checkpoint that does not fit.
     """
     _require_known(names)
-    lock = _alone(settings.checkpoint_dir)
+    lock = alone(settings.checkpoint_dir)
     stop = _stop_on_signal()
     try:
         made = topics.ensure(settings)
@@ -115,7 +115,12 @@ def _require_known(names: Sequence[str]) -> None:
         raise StreamError(f"no query {', '.join(unknown) or 'named'}; there are: {', '.join(QUERIES)}")
 
 
-def _alone(checkpoints: Path) -> FileLock:
+def alone(checkpoints: Path) -> FileLock:
+    """A lock on the checkpoints, to be released.
+
+    Raises:
+        StreamError: a stream runs on them.
+    """
     checkpoints.mkdir(parents=True, exist_ok=True)
     lock = FileLock(checkpoints / "stream.lock")
     try:

@@ -19,8 +19,9 @@ _START_ANEW = (
 )
 
 
-def folder(root: Path, query: str, made_for: Mapping[str, str]) -> Path:
-    """The checkpoint folder of `query`, made for exactly this source and target.
+def folder(root: Path, query: str, made_for: Mapping[str, str], *, begun: bool = False) -> Path:
+    """The checkpoint folder of `query`, made for exactly this source and target. `begun`: what already lies in a folder
+    without a note is its own.
 
     Raises:
         CheckpointError: there is one, made for something else; the message says for what and what to do.
@@ -31,7 +32,7 @@ def folder(root: Path, query: str, made_for: Mapping[str, str]) -> Path:
         if (found := _read(query, note)) != dict(made_for):
             raise CheckpointError(_difference(query, path, found, made_for))
         return path
-    if path.is_dir() and any(path.iterdir()):
+    if not begun and path.is_dir() and any(path.iterdir()):
         raise CheckpointError(
             f"query {query}: {path} holds a checkpoint that does not say what it was made for. {_START_ANEW}"
         )

@@ -72,6 +72,47 @@ def latency(
 
 
 @bench.command()
+def detect(
+    *,
+    rate: Annotated[float, typer.Option(min=1, max=1e6, help="Messages a second over all sensors.")] = 10_000,
+    sensors: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sensors send.")] = 10_000,
+    seconds: Annotated[float, typer.Option(min=1, max=86_400, help="Length of the counted part.")] = 120,
+    warmup: Annotated[
+        float, typer.Option(min=0, max=86_400, help="Seconds of the same load before; devices are learned in it.")
+    ] = 90,
+    faults: Annotated[float, typer.Option(min=0, max=1, help="Share of the sensors with injected faults.")] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same fleet and values.")] = 0,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="New folder of the stack. [default: bench-<time> in the data folder]")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep that folder with all its data and logs.")] = False,
+) -> None:
+    """Time from a reading to the alarm of the detectors, the query alone; its alarms against those judged offline."""
+    import orjson  # noqa: PLC0415  heavy modules are imported by the command that needs them
+
+    from benchmarks import detect as benchmark  # noqa: PLC0415
+    from sensorlake import settings  # noqa: PLC0415
+
+    began = time.monotonic()
+
+    def report(event: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
+        sys.stderr.flush()
+
+    folder = data_dir or settings.load().data_dir / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    request = benchmark.Request(rate, sensors, seconds, warmup, faults, seed)
+    try:
+        document = benchmark.run(request, folder.absolute(), report, keep=keep)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    if json is not None:
+        json.write_bytes(text + b"\n")
+    typer.echo(text.decode())
+
+
+@bench.command()
 def sharing(
     *,
     messages: Annotated[int, typer.Option(min=10_000, max=3_000_000, help="Size of the batch.")] = 300_000,

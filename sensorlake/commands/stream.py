@@ -1,4 +1,4 @@
-"""The command that runs the streaming application."""
+"""The commands that run the streaming application and change its state."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from sensorlake import settings as settings_module
 def register(app: typer.Typer) -> None:
     """Add this group's commands to the application."""
     app.command()(stream)
+    app.command()(reshard)
 
 
 def stream(
@@ -30,3 +31,20 @@ def stream(
     wanted = queries or settings.queries
     names = list(QUERIES) if wanted == "all" else [name.strip() for name in wanted.split(",") if name.strip()]
     application.run(settings, names, open_session)
+
+
+def reshard() -> None:
+    """Divide what the query detect knows into SENSORLAKE_DETECT_SHARDS shards, with the stream stopped."""
+    from sensorlake.commands.spark import open_session  # noqa: PLC0415  Spark takes seconds to import
+    from streaming import application  # noqa: PLC0415
+    from streaming.detect import reshard as work  # noqa: PLC0415
+
+    settings = settings_module.load()
+    lock = application.alone(settings.checkpoint_dir)
+    try:
+        spark = open_session(settings)
+        done = work.reshard(spark, settings)
+        spark.stop()
+    finally:
+        lock.release()
+    typer.echo(f"{done.devices} devices in {done.shards} shards; the checkpoint before is kept in {done.kept}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming import validation
@@ -25,6 +25,12 @@ def shards(spark: SparkSession, count: int) -> list[int]:
         by_partition.setdefault(hasher.hashInt(number) % count, number)
         number += 1
     return [by_partition[partition] for partition in range(count)]
+
+
+def places(spark: SparkSession, devices: list[str], count: int) -> list[int]:
+    """Which of `count` shards each device belongs to: a number into `shards`."""
+    rows = spark.createDataFrame([(device,) for device in devices], "device_id STRING")
+    return [row[0] for row in rows.select(_place(count)).collect()]
 
 
 @contextmanager
@@ -51,12 +57,11 @@ def alarms(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int, pro
 def readings(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int) -> DataFrame:
     """One row a valid reading: shard, device_id, sensor_id, metric, event_micros, value."""
     numbers = F.array([F.lit(number) for number in shard_numbers])
-    place = F.pmod(F.hash("device_id"), F.lit(len(shard_numbers)))
     return (
         validation.exploded(validation.judge(raw, max_message_bytes))
         .where(F.col("dq_reason").isNull() & F.col("metric").isNotNull())
         .select(
-            F.get(numbers, place).alias("shard"),
+            F.get(numbers, _place(len(shard_numbers))).alias("shard"),
             "device_id",
             "sensor_id",
             "metric",
@@ -64,3 +69,7 @@ def readings(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int) -
             "value",
         )
     )
+
+
+def _place(count: int) -> Column:
+    return F.pmod(F.hash("device_id"), F.lit(count))

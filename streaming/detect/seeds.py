@@ -27,7 +27,7 @@ def checkpoint(settings: Settings, made_for: Mapping[str, str]) -> Path:
         CheckpointError: there is one for something else, or a change of the number of shards was cut off.
     """
     root = settings.checkpoint_dir
-    if (root / UNFINISHED).exists():
+    if checkpoints.made_for(root, UNFINISHED):
         raise CheckpointError(f"query {QUERY}: a change of its shards was cut off. {_REPAIR}.")
     found = checkpoints.made_for(root, QUERY).get(SHARDS)
     if found is not None and found != str(settings.detect_shards):
