@@ -3,8 +3,8 @@
     for each device and metric    mean, stddev      z_limit                       lower, upper      source
     set by hand                   as set            as set                        as set            manual
     with a baseline of enough     the baseline's    the rule's, or wider where    the rule's of     learned
-      readings, and a rule          centre, spread    usual extremes lie further    the device, else
-                                                                                    of the metric
+      readings and windows,         centre, and a     usual extremes lie further    the device, else
+      and a rule                    spread for it                                   of the metric
     else, the rules themselves    none              the rule's                    the rule's        rule
 
 A metric for which there is no rule gets learned limits with `DEFAULT_Z` and no hard ones.
@@ -47,7 +47,12 @@ def rows(
     their alarms are expected."""
     given = {(rule.device_id or ANY_DEVICE, rule.metric): rule for rule in rules}
     found: dict[Key, dict[str, Any]] = {key: _of_rule(rule) for key, rule in given.items()}
-    enough = baselines.filter(pc.greater_equal(baselines["readings"], min_readings))
+    enough = baselines.filter(
+        pc.and_(
+            pc.greater_equal(baselines["readings"], min_readings),
+            pc.greater_equal(baselines["windows"], limits.LEAST_WINDOWS),
+        )
+    )
     found |= _learned(enough, given)
     live_rows = {(row["device_id"], row["metric"]): row for row in live.to_pylist()}
     found |= {
@@ -93,7 +98,7 @@ def _learned(baselines: pa.Table, rules: Mapping[Key, "AlertRule"]) -> dict[Key,
     rule_of = [rules.get(key) or rules.get((ANY_DEVICE, key[1])) for key in keys]
     asked = np.array([DEFAULT_Z if rule is None else rule.z_limit or np.nan for rule in rule_of])
     codes = baselines["metric"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
-    known = {name: figures(baselines, name) for name in ("centre", "spread", "low", "high")}
+    known = {name: figures(baselines, name) for name in ("centre", "within", "between", "windows", "low", "high")}
     learned = limits.learn(**known, metric=codes, z_limit=asked)
     found = {}
     for place, key in enumerate(keys):

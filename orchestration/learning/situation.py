@@ -7,12 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from detection import stability
+from detection import limits, stability
+from detection.windows import Windows
 from lakehouse import thresholds
 from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, BASELINES, FEATURES
 from lakehouse.thresholds import Version
 from orchestration.learning import baselines, windows
+from orchestration.learning.windows import Series
 from sensorlake.errors import LakeError
 from sensorlake.settings import Settings
 
@@ -23,6 +25,8 @@ _LONG_SPAN = timedelta(hours=1)
 # A device most of whose readings were abnormal for as long as a new level must last has one.
 _STEADY = 0.9
 _LEAST_READINGS = 30
+# The first version waits until it can be learned for so much of what sends.
+_MOST = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class Situation:
-    """What the windows say: of the drift minutes the largest stability index of a metric, the readings, and those of
-    them that the live version found abnormal; and the devices of which it has found nearly all abnormal for as long as
-    a new level must last."""
+    """What the windows say: of the drift minutes the share of the series from which limits could be learned, the
+    largest stability index of a metric, the readings, and those of them that the live version found abnormal; and the
+    devices of which it has found nearly all abnormal for as long as a new level must last."""
 
+    learnable: float
     readings: int
     drifting_metric: str | None
     stability_index: float
@@ -74,13 +79,15 @@ def assess(lake: Lake, settings: Settings, found: Standing) -> Situation:
     """Look at the windows themselves."""
     live, now = found.live, found.now
     span = timedelta(minutes=settings.drift_minutes)
-    metric, index = _largest_drift(lake, now - span, now)
-    readings = _readings(lake, now - span, now)
+    start = now - span
+    given, series = windows.read(lake.existing(FEATURES), start, now, now if span >= _LONG_SPAN else start)
+    metric, index = _largest_drift(lake, given.usable(), series)
     return Situation(
-        int(sum(readings.values())),
+        _learnable(given.usable(), settings.baseline_min_readings),
+        int(given.count.sum()),
         metric,
         index,
-        sum(_alarms(lake, live.version, now - span).values()),
+        sum(_alarms(lake, live.version, start).values()),
         _steadily_alarming(lake, live, now - timedelta(minutes=settings.shift_minutes), now),
     )
 
@@ -93,7 +100,8 @@ def reason_to_refresh(
     Kinds: first (nothing was learned yet), alarms, drift, new data.
     """
     live = at.live
-    if live.learned == 0 and live.kind == "first":
+    nothing_learned = live.learned == 0 and live.kind == "first"
+    if nothing_learned and found.learnable >= _MOST:
         return "first", f"nothing was learned yet; features version {at.features_version}"
     if found.alarm_rate > settings.alarm_rate_limit:
         rate = f"{found.alarm_rate:.2%} of {found.readings} readings"
@@ -106,8 +114,9 @@ def reason_to_refresh(
     refreshed = max(live.published_at, last.at) if last else live.published_at
     if at.now - refreshed >= timedelta(minutes=settings.refresh_minutes):
         return "new data", f"{settings.refresh_minutes:g} minutes since the last refresh, and new windows"
-    fits = f"{found.alarm_rate:.3%} abnormal, stability index {found.stability_index:.2f}"
-    return None, f"version {live.version} fits: {fits}"
+    fits = f"version {live.version} fits: {found.alarm_rate:.3%} abnormal, stability index {found.stability_index:.2f}"
+    early = f"limits could be learned of {found.learnable:.0%} of what sends; {_MOST:.0%} are waited for"
+    return None, early if nothing_learned else fits
 
 
 def reason_to_wait(found: Standing, last: Attempt | None, settings: Settings) -> str | None:
@@ -126,14 +135,18 @@ def reason_to_wait(found: Standing, last: Attempt | None, settings: Settings) ->
     return None
 
 
-def _largest_drift(lake: Lake, start: datetime, now: datetime) -> tuple[str | None, float]:
+def _learnable(usable: Windows, least_readings: int) -> float:
+    number, readings = usable.groups.total(np.ones_like(usable.count)), usable.groups.total(usable.count)
+    enough = (number >= limits.LEAST_WINDOWS) & (readings >= least_readings)
+    return float(enough.mean()) if len(enough) else 0.0
+
+
+def _largest_drift(lake: Lake, usable: Windows, series: Series) -> tuple[str | None, float]:
     """The metric whose windows moved furthest against the deciles of their own devices, and its index."""
     try:
         known = lake.existing(BASELINES).to_pyarrow_table(columns=["device_id", "metric", "max", "deciles"])
     except LakeError:
         return None, 0.0
-    given, series = windows.read(lake.existing(FEATURES), start, now, now if now - start >= _LONG_SPAN else start)
-    usable = given.usable()
     found = pa.table({"device_id": series.device_id, "metric": series.metric, "series": np.arange(series.count)})
     numbered = known.drop(["deciles", "max"]).append_column("row", pa.array(np.arange(known.num_rows)))
     joined = found.join(numbered, ["device_id", "metric"], join_type="inner")

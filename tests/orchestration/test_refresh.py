@@ -72,6 +72,11 @@ def windows(now, means, device="pump-1", stddev=0.5, metric="temperature", **cha
     ]
 
 
+def both_lengths(rows):
+    """Those windows, and the same as if they were of five minutes: of hours, only such are looked at."""
+    return rows + [row | {"window_kind": "tumbling_5m"} for row in rows]
+
+
 def level(value, minutes, seed=0):
     return list(value + np.random.default_rng(seed).normal(0, 0.3, minutes))
 
@@ -115,6 +120,13 @@ def test_three_readings_say_nothing_of_a_device(lake_with_first_version, instanc
     assert refresh(lake, instance).success
     assert ("new", "temperature") not in live(lake)[1]
     assert {row["device_id"] for row in read(lake, BASELINES)} == {"pump-1", "new"}
+
+
+def test_one_window_says_nothing_of_how_a_level_moves(lake_with_first_version, instance, now):
+    lake = lake_with_first_version
+    write(lake, FEATURES, windows(now, level(20.0, 60)) + windows(now, [3.0], device="new", count=60))
+    assert refresh(lake, instance).success
+    assert ("new", "temperature") not in live(lake)[1]
 
 
 def test_a_constant_device_can_still_be_judged(lake_with_first_version, instance, now):
@@ -239,7 +251,9 @@ def test_the_sensor_asks_once_and_then_only_with_a_cause(lake_with_first_version
     lake = lake_with_first_version
     skipped = tick(lake, instance)
     assert "no table features" in skipped.skip_message
-    write(lake, FEATURES, windows(now, level(20.0, 60)))
+    write(lake, FEATURES, both_lengths(windows(now - 59 * MINUTE, [20.0])))
+    assert "limits could be learned of 0% of what sends" in tick(lake, instance).skip_message, "one window says little"
+    write(lake, FEATURES, both_lengths(windows(now, level(20.0, 59))))
     first = tick(lake, instance)
     (request,) = first.run_requests
     assert request.tags["sensorlake/cause"].startswith("first: ")

@@ -9,6 +9,7 @@ from detection import baselines, limits, mixtures, stability
 from detection.baselines import Shift
 from detection.groups import Groups
 from detection.windows import Windows
+from edge.simulator import Simulator
 
 MINUTE = 60_000_000
 HOUR = Shift(lasting=60 * MINUTE)
@@ -130,7 +131,9 @@ def test_the_shape_of_the_day_is_told_by_hour():
 def test_limits_of_a_constant_device_follow_its_metric_and_those_of_heavy_tails_its_extremes():
     learned = limits.learn(
         centre=np.array([20.0, 20.0, 20.0]),
-        spread=np.array([0.0, 1.0, 1.0]),
+        within=np.array([0.0, 1.0, 1.0]),
+        between=np.zeros(3),
+        windows=np.full(3, 60),
         low=np.array([20.0, 17.0, 10.0]),
         high=np.array([20.0, 23.0, 30.0]),
         metric=np.array([0, 0, 0]),
@@ -180,3 +183,47 @@ def test_the_quantiles_of_a_mixture_of_two_halves():
     known = np.array([[0.0, 0.5, 2.5, 5.0, 7.5, 9.5, 10.0], [10.0, 10.5, 12.5, 15.0, 17.5, 19.5, 20.0]])
     found = mixtures.quantiles(Groups(np.array([0, 0]), 1), np.array([100.0, 100.0]), known, (0.05, 0.5, 0.95))
     assert found[0] == pytest.approx([1.0, 10.0, 19.0], abs=1e-6)
+
+
+@pytest.mark.parametrize(("windows", "least", "most"), [(2, 10, 20), (10, 1.6, 1.7), (1440, 1, 1.05)])
+def test_the_deviation_between_few_windows_may_be_larger_than_it_looks(windows, least, most):
+    assert least < limits.likely_at_most(np.array([1.0]), np.array([windows]))[0] < most
+
+
+def test_the_first_limits_of_a_fleet_raise_few_false_alarms():
+    """A fleet as `sensorlake simulate` has it, whose working cycles take 5 to 60 minutes, learned from two minutes and
+    judged in the three that follow; and the same, were the two windows taken for all that there is to know."""
+    run = Simulator(1000, anomaly_rate=0, seed=7, start=1_795_000_020_000_000 // MINUTE * MINUTE, seconds=300)
+    sensor, time, value, _ = run.readings(0, run.total)
+    known = time < run.start + 2 * MINUTE
+    found = baselines.learn(closed(sensor[known], time[known], value[known], run.sensors), run.start + 2 * MINUTE, HOUR)
+
+    def false_alarms(windows):
+        learned = limits.learn(
+            **{name: getattr(found, name) for name in ("centre", "within", "between", "low", "high")},
+            windows=windows,
+            metric=run.fleet.metric,
+            z_limit=np.full(run.sensors, 6.0),
+        )
+        distance = np.abs(value - learned.mean[sensor]) / learned.stddev[sensor]
+        return (distance > learned.z_limit[sensor])[~known].mean()
+
+    assert set(found.windows) == {2}
+    assert false_alarms(found.windows) < 0.001
+    assert false_alarms(np.full(run.sensors, 10_000)) > 10 * false_alarms(found.windows)
+
+
+def closed(series, time, value, of):
+    """The windows of a minute that these readings fall into."""
+    cell, place = np.unique(series * 10**9 + time // MINUTE - time.min() // MINUTE, return_inverse=True)
+    number = np.bincount(place)
+    mean = np.bincount(place, value) / number
+    least, greatest = np.full(len(cell), np.inf), np.full(len(cell), -np.inf)
+    np.minimum.at(least, place, value)
+    np.maximum.at(greatest, place, value)
+    start = (cell % 10**9 + time.min() // MINUTE) * MINUTE
+    deviation = np.sqrt(np.bincount(place, (value - mean[place]) ** 2) / number)
+    count = number.astype(float)
+    return Windows(
+        cell // 10**9, of, start, start + MINUTE, count, mean, deviation, least, greatest, np.zeros(len(cell))
+    )
