@@ -11,7 +11,7 @@ def wanted(published: Collection[int], named: Mapping[str, int]) -> list[int]:
     """Versions to be loaded: the champion first, those with another name, the newest."""
     newest = sorted(published, reverse=True)[:NEWEST_KEPT]
     in_turn = [named.get(CHAMPION), named.get(PREVIOUS), named.get(CHALLENGER), *newest]
-    return list(dict.fromkeys(version for version in in_turn if version in published))
+    return list(dict.fromkeys(version for version in in_turn if version is not None and version in published))
 
 
 def default(available: Collection[int], named: Mapping[str, int], before: int | None) -> int | None:

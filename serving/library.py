@@ -76,6 +76,7 @@ class Library:
         self._retry_seconds = retry_seconds
         self._clock = clock
         self._models: Mapping[str, _Model] = {}
+        self._complaints: Mapping[str, str] = {}
 
     def find(self, call: Call) -> Version:
         """The version that is to answer.
@@ -113,16 +114,20 @@ class Library:
 
     def refresh(self) -> None:
         """Bring the versions in memory up to date with the store; what fails is logged, and stays as it was."""
+        complaints: dict[str, str] = {}
         try:
-            names = self._store.names()
+            names = sorted({*self._store.names(), *self._models})
         except SensorlakeError as error:
-            _log.error("models cannot be looked up", reason=str(error))
-            return
-        for name in sorted({*names, *self._models}):
+            names, complaints["all"] = [], str(error)
+        for name in names:
             try:
                 self._refresh(name)
             except Exception as error:  # of the storage's clients; the other models are none the worse for it
-                _log.error("model cannot be looked up", model=name, reason=str(error))
+                complaints[name] = str(error)
+        for name, reason in complaints.items():
+            if self._complaints.get(name) != reason:  # it is tried again each time, but said once
+                _log.error("models cannot be looked up", model=name, reason=reason)
+        self._complaints = complaints
 
     def _refresh(self, name: str) -> None:
         published, labels = self._store.versions(name), dict(self._labels(name))

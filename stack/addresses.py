@@ -19,6 +19,7 @@ def variables(ports: Mapping[str, int]) -> dict[str, str]:
         PREFIX + "POSTGRES_PORT": str(ports["postgres"]),
         PREFIX + "INFLUXDB_URL": f"http://127.0.0.1:{ports['influxdb']}",
         PREFIX + "DAGSTER_PORT": str(ports["dagster"]),
+        PREFIX + "MODEL_SERVER_URL": f"http://127.0.0.1:{ports['model-server']}",
     }
 
 
@@ -57,6 +58,7 @@ _FIELDS = {
     "postgres": "postgres_port",
     "influxdb": "influxdb_url",
     "dagster": "dagster_port",
+    "model-server": "model_server_url",
 }
 
 

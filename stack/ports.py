@@ -8,7 +8,7 @@ from pathlib import Path
 from sensorlake.errors import StackError
 
 USUAL = {"kafka": 9092, "kafka_controller": 9093, "minio": 9000, "postgres": 5432, "influxdb": 8086}
-USUAL |= {"dagster": 3000, "dagster-code": 4266}
+USUAL |= {"dagster": 3000, "dagster-code": 4266, "model-server": 8501}
 _TRIES = 500
 
 

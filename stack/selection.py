@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from sensorlake.errors import StackError
 
 SERVERS = ("kafka", "minio", "postgres", "influxdb")
-NAMES = (*SERVERS, "dagster")
+NAMES = (*SERVERS, "dagster", "model-server")
 
 # The programs of a name that has several.
 _PARTS = {"dagster": ("dagster-code", "dagster-daemon", "dagster")}

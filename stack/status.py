@@ -111,7 +111,7 @@ def _service(info: ProcessInfo | None, address: str | None, restarts: int) -> di
 def _address(name: str, chosen: Mapping[str, int]) -> str | None:
     if name not in chosen:
         return None
-    scheme = "http://" if name in ("minio", "influxdb", "dagster") else ""
+    scheme = "http://" if name in ("minio", "influxdb", "dagster", "model-server") else ""
     return f"{scheme}127.0.0.1:{chosen[name]}"
 
 

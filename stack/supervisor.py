@@ -24,7 +24,7 @@ ALIVE = ("RUNNING", "STARTING", "STOPPING")
 _START_SECONDS = 20
 _STOP_SECONDS = 60
 # They talk to the servers to the last, and note there that they end.
-_BEFORE_THE_SERVERS = ("stream", "dagster-daemon", "dagster", "dagster-code")
+_BEFORE_THE_SERVERS = ("stream", "model-server", "dagster-daemon", "dagster", "dagster-code")
 _ALREADY_STARTED, _NOT_RUNNING, _BAD_NAME = 60, 70, 10
 
 

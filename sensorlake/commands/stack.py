@@ -27,7 +27,7 @@ def up(
         str | None, typer.Option(help="Only these, such as kafka,minio. [default: all but WITHOUT]", metavar="NAMES")
     ] = None,
 ) -> None:
-    """Start Kafka, MinIO, PostgreSQL, InfluxDB and Dagster on this machine; Ctrl-C stops them again."""
+    """Start Kafka, MinIO, PostgreSQL, InfluxDB, Dagster and a model server on this machine; Ctrl-C stops them."""
     from sensorlake import settings  # noqa: PLC0415  heavy modules are imported by the command that needs them
     from stack import foreground, selection  # noqa: PLC0415
 
@@ -72,7 +72,8 @@ def logs(
     name: Annotated[
         str,
         typer.Argument(
-            help="kafka, minio, postgres, influxdb, dagster, dagster-daemon, dagster-code, stream or supervisor."
+            help="kafka, minio, postgres, influxdb, dagster, dagster-daemon, dagster-code, model-server, stream or "
+            "supervisor."
         ),
     ],
     *,

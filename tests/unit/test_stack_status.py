@@ -16,6 +16,7 @@ from stack import (
     layout,
     logs,
     ports,
+    selection,
     status,
     status_table,
     supervisor,
@@ -27,6 +28,7 @@ from stack.services import kafka, postgres
 from stack.services.dagster import CONFIG, Dagster, DagsterCode, DagsterDaemon
 from stack.services.influxdb import Influxdb
 from stack.services.minio import Minio
+from stack.services.model_server import ModelServer
 from stack.up import stream_program
 
 SERVICE_FIELDS = {"state", "address", "pid", "rss_mb", "restarts"}
@@ -63,7 +65,7 @@ def test_nothing_running_is_a_whole_status_too(fresh: Settings) -> None:
     assert set(found) == {"services", "queries", "credentials_file"}
     assert list(found["services"]) == [
         *("kafka", "minio", "postgres", "influxdb"),
-        *("dagster-code", "dagster-daemon", "dagster"),
+        *("dagster-code", "dagster-daemon", "dagster", "model-server"),
     ]
     for service in found["services"].values():
         assert set(service) == SERVICE_FIELDS
@@ -111,10 +113,11 @@ def test_no_secret_is_in_the_configuration_of_the_supervisor(fresh: Settings, mo
     monkeypatch.setattr(kafka, "_format", lambda *_: None)
     monkeypatch.setattr(postgres, "_initialise", lambda *_: None)
     services = [kafka.Kafka(), Minio(), postgres.Postgres(), Influxdb(), DagsterCode(), DagsterDaemon(), Dagster()]
+    services += [ModelServer()]
     programs = [*(service.prepare(stack) for service in services), stream_program(stack.layout)]
     text = supervisor_config.render(stack.layout, programs)
     assert [value for value in made.values() if value in text] == []
-    assert text.count("[program:") == 8
+    assert text.count("[program:") == 9
     written = [path.read_text("utf-8") for path in stack.data_of("dagster").iterdir()]
     assert [value for value in made.values() for content in written if value in content] == []
     assert (stack.data_of("minio") / "minio.env").stat().st_mode & 0o077 == 0
@@ -209,7 +212,8 @@ def test_addresses_are_what_settings_read(fresh: Settings) -> None:
     assert loaded.s3_endpoint == "http://127.0.0.1:9017"
     assert loaded.postgres_port == 5440
     assert loaded.dagster_port == 3000
-    assert addresses.demanded_ports(loaded, ["minio", "postgres", "kafka", "influxdb", "dagster"]) == {}
+    assert loaded.model_server_url == "http://127.0.0.1:8501"
+    assert addresses.demanded_ports(loaded, list(selection.NAMES)) == {}
 
 
 def test_an_address_of_the_user_is_a_demand_and_a_foreign_one_is_refused(
@@ -221,5 +225,8 @@ def test_an_address_of_the_user_is_a_demand_and_a_foreign_one_is_refused(
     loaded = settings_module.load(fresh.data_dir)
     assert addresses.demanded_ports(loaded, ["kafka", "postgres"]) == {"postgres": 6000}
     assert addresses.demanded_ports(loaded, ["dagster"]) == {"dagster": 3100}
+    monkeypatch.setenv("SENSORLAKE_MODEL_SERVER_URL", "http://serving.example:8501")
+    with pytest.raises(StackError, match="WITHOUT=model-server"):
+        addresses.demanded_ports(settings_module.load(fresh.data_dir), ["model-server"])
     with pytest.raises(StackError, match="WITHOUT=minio"):
         addresses.demanded_ports(loaded, ["minio"])

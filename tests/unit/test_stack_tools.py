@@ -55,8 +55,8 @@ def test_an_influxd_of_another_version_is_not_used(says: str, tmp_path: Path, mo
 
 def test_names_are_checked_and_kept_in_order() -> None:
     assert selection.chosen("influxdb, kafka", {}) == ["kafka", "influxdb"]
-    assert selection.chosen(None, {"WITHOUT": "minio"}) == ["kafka", "postgres", "influxdb", "dagster"]
-    assert selection.chosen(None, {"WITHOUT": "dagster"}) == list(selection.SERVERS)
+    assert selection.chosen(None, {"WITHOUT": "minio"}) == ["kafka", "postgres", "influxdb", "dagster", "model-server"]
+    assert selection.chosen(None, {"WITHOUT": "dagster,model-server"}) == list(selection.SERVERS)
     assert selection.servers({"WITHOUT": "minio"}) == ["kafka", "postgres", "influxdb"]
     assert selection.programs(["postgres", "dagster"]) == ["postgres", "dagster-code", "dagster-daemon", "dagster"]
     with pytest.raises(StackError, match="no service is called influx; there are kafka, minio"):
