@@ -23,12 +23,12 @@ class LocalRunLauncher(DefaultRunLauncher):
         """Asked by Dagster's run monitoring of each run that has started."""
         for entry in self._instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_START):
             pid = entry.dagster_event.pid if entry.dagster_event else None
-            if pid is not None and not _lives(pid, entry.timestamp):
+            if pid is not None and not lives(pid, entry.timestamp):
                 return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"its process {pid} is gone")
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 
 
-def _lives(pid: int, noted: float) -> bool:
+def lives(pid: int, noted: float) -> bool:
     """Is it the process that was noted then? One that began later only got its number."""
     try:
         process = psutil.Process(pid)
