@@ -19,6 +19,7 @@ from benchmarks.load import Load, Paced
 from benchmarks.observers.alerts import AlertWatch
 from benchmarks.observers.processes import MemoryWatch
 from contracts import identity
+from contracts.detectors import is_learned, learned
 from contracts.topics import Topics
 from detection import standard
 from detection.fleet import Fleet
@@ -27,7 +28,6 @@ from edge.block import Block
 from edge.pacing import Source, SteadyClock
 from edge.simulator import Simulator
 from sensorlake.settings import Settings
-from streaming.detect.outgoing import published
 
 AIMS = {"p95 of an alarm, ms": 700.0, "CPU seconds a million messages": 80.0}
 QUIET_SECONDS = 10.0
@@ -105,7 +105,7 @@ def expected(run: Source) -> dict[str, int]:
             began.device.tolist(), began.metric.tolist(), began.time.tolist(), began.detector.tolist(), strict=True
         ):
             name = readings.devices[device]
-            detected = published(fleet.ensemble.names[detector])
+            detected = learned(fleet.ensemble.names[detector])
             found[identity.anomaly_id(name, fleet.metrics(name)[metric], at, detected)] = at
     return found
 
@@ -139,7 +139,7 @@ def _measure(request: Request, settings: Settings, report: Report) -> tuple[Faul
     clock = SteadyClock()
     topics = Topics(settings.topic_prefix)
     load = Load(settings.kafka_bootstrap_servers, topics.raw, clock)
-    watch, memory = AlertWatch(settings, topics.anomaly, clock), MemoryWatch(settings)
+    watch, memory = AlertWatch(settings, topics.anomaly, clock, is_learned), MemoryWatch(settings)
     try:
         plan = FaultyPlan(
             sensors=request.sensors,

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from deltalake import DeltaTable
 from pyarrow import fs
 
 from lakehouse.lake import Lake
-from lakehouse.tables import Table
+from lakehouse.tables import ANOMALIES, Table
 from sensorlake.settings import Settings
 
 
@@ -59,9 +60,10 @@ class LakeFiles:
         """A column of the whole table as it is now."""
         return self._table(table).to_pyarrow_table(columns=[column])[column]
 
-    def rows(self, table: Table) -> int:
-        """How many rows the table has, by the statistics in its log."""
-        return int(self._table(table).count())
+    def alerts(self) -> pa.ChunkedArray:
+        """The ids of the anomalies as they are now, without those of the detectors."""
+        rows = self._table(ANOMALIES).to_pyarrow_table(columns=["anomaly_id", "detector"])
+        return rows["anomaly_id"].filter(pc.invert(pc.starts_with(rows["detector"].cast(pa.string()), "learned_")))
 
     def _table(self, table: Table) -> DeltaTable:
         return self._lake.open(table)

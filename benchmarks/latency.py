@@ -19,7 +19,6 @@ from benchmarks.observers import processes
 from benchmarks.observers.all import Observers, watching
 from contracts.topics import Topics
 from edge.pacing import SteadyClock
-from lakehouse.tables import ANOMALIES
 from sensorlake.settings import Settings
 
 DRAIN_SECONDS = 90.0
@@ -152,7 +151,7 @@ def _drain(observers: Observers, files: LakeFiles, sent: Sent, anomalies: int, r
         if (
             observers.delta.counts["messages"] >= sent.messages
             and all(len(watch.seen) >= anomalies for watch in watches)
-            and files.rows(ANOMALIES) >= anomalies
+            and len(files.alerts()) >= anomalies
         ):
             return round(waited, 1)
         time.sleep(_LOOK_SECONDS)

@@ -6,10 +6,11 @@ from benchmarks.comparison import Comparison, compare
 from benchmarks.lake_files import LakeFiles
 from benchmarks.observers.influxdb import InfluxQuery
 from lakehouse.postgres import connect
-from lakehouse.tables import ANOMALIES, READINGS
+from lakehouse.tables import READINGS
 from sensorlake.settings import Settings
 
 _MINUTE_MICROS = 60_000_000
+_ALERTS = "select anomaly_id from stream.anomalies where not starts_with(detector, 'learned_')"
 
 
 def compare_all(
@@ -31,7 +32,7 @@ def compare_all(
     since = min(anomalies.values()) - _MINUTE_MICROS
     connection = connect(settings, "sensorlake-bench")
     try:
-        rows = [row[0] for row in connection.run("select anomaly_id from stream.anomalies")]
+        rows = [row[0] for row in connection.run(_ALERTS)]
     finally:
         connection.close()
     return {
@@ -39,7 +40,7 @@ def compare_all(
         "alerts": compare(names, _column(alerts)),
         "postgres": compare(names, _column(rows)),
         "influxdb": compare(names, _column(InfluxQuery(settings).ids(since))),
-        "delta_anomalies": compare(names, files.column(ANOMALIES, "anomaly_id").cast(pa.string())),
+        "delta_anomalies": compare(names, files.alerts().cast(pa.string())),
     }
 
 

@@ -1,9 +1,15 @@
-"""When each anomaly arrives at a consumer of the anomaly topic: an end user's moment, the broker's answer included."""
+"""When each anomaly arrives at a consumer of the anomaly topic: an end user's moment, the broker's answer included.
+
+Alerts are told from the alarms of the detectors by the detector's name.
+"""
+
+from collections.abc import Callable
 
 import orjson
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from benchmarks.observers.watch import Watch
+from contracts.detectors import is_learned
 from edge.pacing import Clock
 from sensorlake.settings import Settings
 
@@ -12,13 +18,24 @@ _ANSWER_SECONDS = 10.0
 
 
 class AlertWatch(Watch):
-    """`seen`: microseconds of the first arrival by anomaly id; `ids`: every arrival, repeats included."""
+    """`seen`: microseconds of the first arrival by anomaly id; `ids`: every arrival, repeats included.
+
+    Args:
+        wanted: whether a detector's anomalies count; those of the alerts lane, unless given.
+    """
 
     name = "alerts"
     every = 0.0
 
-    def __init__(self, settings: Settings, topic: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topic: str,
+        clock: Clock,
+        wanted: Callable[[str], bool] = lambda detector: not is_learned(detector),
+    ) -> None:
         super().__init__()
+        self._wanted = wanted
         self.seen: dict[str, int] = {}
         self.ids: list[str] = []
         self._clock = clock
@@ -43,7 +60,10 @@ class AlertWatch(Watch):
         now = self._clock.now()
         if (error := message.error()) is not None:
             raise KafkaException(error)
-        name = str(orjson.loads(message.value() or b"{}")["anomaly_id"])
+        anomaly = orjson.loads(message.value() or b"{}")
+        if not self._wanted(str(anomaly["detector"])):
+            return
+        name = str(anomaly["anomaly_id"])
         self.ids.append(name)
         self.seen.setdefault(name, now)
 

@@ -1,4 +1,4 @@
-"""When each anomaly is first in the answer to a query of InfluxDB."""
+"""When each alert is first in the answer to a query of InfluxDB."""
 
 from datetime import UTC, datetime
 
@@ -26,11 +26,12 @@ class InfluxQuery:
         self._pool = urllib3.PoolManager(timeout=60.0, retries=False)
 
     def ids(self, since: int) -> list[str]:
-        """The ids of the anomalies whose event time is `since` (microseconds) or later."""
+        """The ids of the alerts whose event time is `since` (microseconds) or later."""
         start = datetime.fromtimestamp(since / 1e6, UTC).isoformat().replace("+00:00", "Z")
         flux = (
             f'from(bucket: "{self._bucket}") |> range(start: {start}, stop: 2100-01-01T00:00:00Z) '
             f'|> filter(fn: (r) => r._measurement == "{MEASUREMENT}" and r._field == "anomaly_id") '
+            "|> filter(fn: (r) => r.detector !~ /^learned_/) "
             '|> keep(columns: ["_value"])'
         )
         dialect = {"header": False, "annotations": [], "delimiter": ","}

@@ -1,4 +1,4 @@
-"""When each anomaly can be read in PostgreSQL by a connection that has nothing to do with the stream."""
+"""When each alert can be read in PostgreSQL by a connection that has nothing to do with the stream."""
 
 from benchmarks.observers.watch import Watch
 from edge.pacing import Clock
@@ -10,7 +10,8 @@ _APART_MICROS = 60_000_000
 _NEW = """
     select anomaly_id, (extract(epoch from event_time) * 1000000)::bigint, stored_at::text
     from stream.anomalies
-    where event_time > to_timestamp(:since / 1000000.0) and stored_at > cast(:last as timestamptz)
+    where not starts_with(detector, 'learned_')
+      and event_time > to_timestamp(:since / 1000000.0) and stored_at > cast(:last as timestamptz)
     order by stored_at
 """
 

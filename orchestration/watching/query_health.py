@@ -12,6 +12,7 @@ SILENT_SECONDS = 30.0
 
 WRITES: Mapping[str, tuple[str, ...]] = {
     "alerts": ("kafka/iot_sensor_anomaly", "kafka/iot_sensor_dlq"),
+    "detect": ("kafka/iot_sensor_anomaly",),
     "lake": ("readings", "dead_letters", "features"),
     "metrics": ("influxdb/sensor_metrics",),
     "postgres": ("postgres/stream/anomalies",),

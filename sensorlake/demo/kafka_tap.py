@@ -9,6 +9,7 @@ from datetime import datetime
 import orjson
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from contracts.detectors import is_learned
 from contracts.topics import Topics
 from sensorlake.settings import Settings
 
@@ -18,7 +19,8 @@ _SECONDS = 10.0
 @dataclass
 class Alerts:
     """Distinct anomalies, each with its latency in ms: from the intended send time of its reading until Kafka had it.
-    `versions`: how many were judged by each version of the thresholds.
+    `versions`: how many were judged by each version of the thresholds; `learned`: those of the detectors, which come
+    later than alerts and are none.
 
     Kafka notes its time in whole milliseconds, cut off, so a latency may be up to 1 ms longer than shown.
     """
@@ -27,6 +29,7 @@ class Alerts:
     first_at: float | None = None
     latencies: dict[str, tuple[int, float]] = field(default_factory=dict)
     versions: Counter[int] = field(default_factory=Counter)
+    learned: set[str] = field(default_factory=set)
 
     def take(self, value: bytes, appended_ms: int) -> None:
         """One record of the anomaly topic; an id seen before, as of a repeated reading, changes nothing."""
@@ -37,15 +40,22 @@ class Alerts:
         sent_ms = datetime.fromisoformat(anomaly["event_time"]).timestamp() * 1000
         if sent_ms < self.since * 1000:
             return  # of an earlier run
-        self.versions[anomaly.get("threshold_version") or 0] += 1
         self.latencies[name] = (appended_ms, appended_ms - sent_ms)
+        if is_learned(anomaly.get("detector") or ""):
+            self.learned.add(name)
+            return
+        self.versions[anomaly.get("threshold_version") or 0] += 1
         if self.first_at is None:
             self.first_at = appended_ms / 1000
 
     def counting(self) -> list[float]:
-        """Latencies of the anomalies whose reading was sent after the first one had come out."""
+        """Latencies of the alerts whose reading was sent after the first one had come out."""
         first_ms = (self.first_at or 0.0) * 1000
-        return [latency for appended, latency in list(self.latencies.values()) if appended - latency > first_ms]
+        return [
+            latency
+            for name, (appended, latency) in list(self.latencies.items())
+            if appended - latency > first_ms and name not in self.learned
+        ]
 
 
 class KafkaTap:

@@ -14,7 +14,7 @@ SETTINGS = {
     "RETRY_MINUTES": "1",
     "REFRESH_MINUTES": "3",
 }
-_QUERIES = ("alerts", "lake", "metrics", "postgres", "influxdb", "anomalies")
+_QUERIES = ("alerts", "detect", "lake", "metrics", "postgres", "influxdb", "anomalies")
 
 
 def require(left_out: Sequence[str]) -> None:

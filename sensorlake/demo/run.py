@@ -176,6 +176,7 @@ class Demo:
             threshold_versions=dict(sorted(alerts.versions.items())),
             live_version=self._versions.live,
             first_refresh_s=self._versions.seconds_to_first(),
+            detector_alarms=len(alerts.learned),
         )
 
     def _status(self) -> dict[str, dict[str, dict[str, object]]]:

@@ -35,6 +35,7 @@ class Result:
     threshold_versions: Mapping[int, int] = field(default_factory=dict)
     live_version: Version | None = None
     first_refresh_s: float | None = None
+    detector_alarms: int = 0
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def document(result: Result) -> dict[str, Any]:
         "messages_in": result.messages_in,
         "unacknowledged": result.unacknowledged,
         "anomalies": result.anomalies,
+        "detector_alarms": result.detector_alarms,
         "delta_readings": counts.delta_readings,
         "delta_dead_letters": counts.delta_dead_letters,
         "delta_features": counts.delta_features,
@@ -83,6 +85,7 @@ def lines(result: Result) -> list[str]:
         ("  dead letters", found["dead_letters"], "noted in the commits of the lake"),
         ("  duplicates", found["duplicates"], "noted in the commits of the lake"),
         ("anomalies", found["anomalies"], "different ids in Kafka"),
+        ("  of the detectors", found["detector_alarms"], "the rest are alerts"),
         ("  in PostgreSQL", found["postgres_anomalies"], "rows of stream.anomalies"),
         ("  in Delta", found["delta_anomalies"], "rows of anomalies"),
         ("  in InfluxDB", found["influx_anomalies"], "points of sensor_anomalies"),

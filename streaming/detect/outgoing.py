@@ -10,6 +10,7 @@ import pandas as pd
 
 from contracts import identity
 from contracts.avro import field_names
+from contracts.detectors import learned
 from detection.fleet import Fleet, Verdicts
 from streaming.detect.step import Step
 
@@ -37,12 +38,6 @@ def rows(fleet: Fleet, taken: Step, began: Verdicts, detected_at: datetime) -> p
     return pd.DataFrame({"key": keys, "value": values}, dtype=object)
 
 
-def published(detector: str) -> str:
-    """The name that a detector's anomalies carry. The alerts lane has a z_score too, which judges by other limits: an
-    anomaly of each on one reading must not count as one."""
-    return f"learned_{detector}"
-
-
 def _anomaly(names: tuple[str, ...], began: Verdicts, row: int) -> dict[str, Any]:
     """What the verdict says, without the names of device and metric."""
     micros, score = int(began.time[row]), float(began.score[row])
@@ -60,7 +55,7 @@ def _anomaly(names: tuple[str, ...], began: Verdicts, row: int) -> dict[str, Any
         "value": float(began.value[row]),
         "score": score,
         "threshold": THRESHOLD,
-        "detector": published(names[int(began.detector[row])]),
+        "detector": learned(names[int(began.detector[row])]),
         "severity": "critical" if score >= CRITICAL * THRESHOLD else "warning",
         "is_anomaly": True,
         # JSON has no number for what is infinite, as a distance in spreads of a sensor that was constant is.

@@ -13,12 +13,13 @@ from pyspark.sql.streaming.tws_tester import TwsTester
 
 from contracts import identity
 from contracts.avro import field_names
+from contracts.detectors import learned
 from contracts.shapes import json_schema
 from detection import fleet_bytes, standard
 from detection.fleet import Fleet
 from detection.messages import Readings
 from streaming import anomalies
-from streaming.detect import journal, outgoing, processor, reshard, step
+from streaming.detect import journal, processor, reshard, step
 
 START = 1_793_707_200_000_000
 SECOND = 1_000_000
@@ -57,7 +58,7 @@ def offline(part):
             taken.readings.devices[device],
             fleet.metrics(taken.readings.devices[device])[metric],
             at,
-            outgoing.published(fleet.ensemble.names[detector]),
+            learned(fleet.ensemble.names[detector]),
         )
         for device, metric, at, detector in zip(
             began.device.tolist(), began.metric.tolist(), began.time.tolist(), began.detector.tolist(), strict=True

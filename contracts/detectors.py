@@ -1,0 +1,17 @@
+"""Names of detectors as anomalies carry them.
+
+The alerts lane and detection/ both have a z_score, which judge by different limits: an anomaly of each on one reading
+must not count as one, and its id is made from the name.
+"""
+
+_LEARNED = "learned_"
+
+
+def learned(detector: str) -> str:
+    """The name that anomalies of a detector of detection/ carry."""
+    return _LEARNED + detector
+
+
+def is_learned(name: str) -> bool:
+    """An anomaly's detector is one of detection/, which judges after the alerts lane and by limits of its own."""
+    return name.startswith(_LEARNED)
