@@ -163,3 +163,44 @@ def lakehouse(
     for step in steps:
         table.add_row(step.name, f"{step.rows:,}", f"{step.seconds:.1f}", f"{step.peak_mb:,.0f}")
     Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+@bench.command("model-server")
+def model_server(
+    *,
+    requests: Annotated[int, typer.Option(min=10, max=1_000_000, help="Batches of 64, one after the other.")] = 500,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long four callers ask at once.")] = 15,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
+) -> None:
+    """Latency of 64 sequences and sequences a second of the model server on one processor, by library."""
+    import orjson  # noqa: PLC0415  heavy modules are imported by the command that needs them
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from benchmarks import machine  # noqa: PLC0415
+    from benchmarks import model_server as benchmark  # noqa: PLC0415
+
+    began, conditions = time.monotonic(), machine.describe()
+
+    def report(event: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
+        sys.stderr.flush()
+
+    measured = benchmark.run(requests, seconds, report)
+    if json is not None:
+        document = {"machine": conditions, "requests": requests, "seconds": seconds, "engines": measured}
+        json.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    points = ("p50", "p95", "p99", "max")
+    table = Table("library", *points, "met", "sequences/s", "met", "a CPU s", "MB", title=f"{conditions['cpu']}")
+    for each in measured:
+        figures = [str(each.milliseconds[point]) for point in points]
+        rate = [f"{each.sequences_per_second:,.0f}", _met(each.rate_met), f"{each.per_cpu_second:,.0f}"]
+        table.add_row(each.engine, *figures, _met(each.latency_met), *rate, f"{each.memory_mb:,.0f}")
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    console.print(f"ms of a batch of 64, aim p99 <= {benchmark.LATENCY_AIM_MS:g}; aim >= {benchmark.RATE_AIM:g}/s")
+    console.print(f"load average before {conditions['load_average_before']}, {conditions['cores']} processors")
+
+
+def _met(met: bool) -> str:
+    return "yes" if met else "no"
