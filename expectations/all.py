@@ -9,6 +9,7 @@ from expectations import (
     readings,
     threshold_candidates,
     thresholds,
+    training_sets,
     trends,
 )
 from expectations.expectation import Suite
@@ -21,3 +22,6 @@ DAILY: dict[str, Suite] = {
 
 WHOLE: dict[str, Suite] = {module.SUITE.table: module.SUITE for module in (baselines, threshold_candidates, thresholds)}
 """Small tables, judged whole as they are now."""
+
+VERSIONS: dict[str, Suite] = {training_sets.SUITE.table: training_sets.SUITE}
+"""Judged by their newest version."""

@@ -54,10 +54,12 @@ def gather(
     day: date | None = None,
     devices: frozenset[str] | None = None,
     messages: bool = True,
+    chosen: pc.Expression | None = None,
 ) -> Data:
     """Everything that the suite of `table` asks for. Without a day: the whole table as it is.
 
-    `messages`: count also what became of the day's messages, of which the readings alone tell.
+    `messages`: count also what became of the day's messages, of which the readings alone tell. `chosen`: the rows that
+    are judged, where they are not those of a day.
     """
     opened = lake.open(table)
     by_day = rows_by_day(opened, table)
@@ -68,7 +70,7 @@ def gather(
         table=table.name,
         wanted=_types(pa.schema(Schema.from_arrow(arrow_schema(table.record)).to_arrow())),
         found=_types(pa.schema(opened.schema().to_arrow())),
-        read=partial(_pieces, opened, _rows_of(table, day)),
+        read=partial(_pieces, opened, _rows_of(table, day) if chosen is None else chosen),
         rows=by_day.get(day, 0) if day else sum(by_day.values()),
         now=now,
         day=day,

@@ -12,6 +12,8 @@ from sensorlake.commands import (
     demo,
     detection,
     edge,
+    feedback,
+    models,
     quality,
     reporting,
     serving,
@@ -37,6 +39,8 @@ bench.register(app)
 reporting.register(app)
 quality.register(app)
 thresholds.register(app)
+models.register(app)
+feedback.register(app)
 dead_letters.register(app)
 serving.register(app)
 

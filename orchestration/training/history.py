@@ -15,16 +15,26 @@ NOTHING, UNJUDGED, REFUTED, CONFIRMED = range(4)
 _COLUMNS = ["device_id", "metric", "event_time", "value"]
 
 
-def readings(table: DeltaTable, start: datetime, end: datetime, *, devices: int, least: int, seed: int) -> pa.Table:
+def readings(
+    table: DeltaTable,
+    start: datetime,
+    end: datetime,
+    *,
+    devices: int,
+    least: int,
+    seed: int,
+    among: frozenset[str] | None = None,
+) -> pa.Table:
     """Readings with `start` <= event_time < `end` of at most `devices` devices, drawn by lot from those that sent
-    `least` of them; of two with the same time one."""
+    `least` of them and, where given, are `among` some; of two with the same time one."""
     data, within = table.to_pyarrow_dataset(), _within(start, end)
     counts: dict[str, int] = {}
     # Piece by piece: of ten thousand devices there are too many names for one column.
     for batch in data.scanner(columns=["device_id"], filter=within).to_batches():
         for row in pc.value_counts(batch["device_id"]).to_pylist():
             counts[row["values"]] = counts.get(row["values"], 0) + row["counts"]
-    enough = sorted(device for device, count in counts.items() if count >= least)
+    known = counts.keys() if among is None else counts.keys() & among
+    enough = sorted(device for device in known if counts[device] >= least)
     drawn = [enough[place] for place in np.random.default_rng(seed).permutation(len(enough))[:devices]]
     found = data.to_table(columns=_COLUMNS, filter=within & pc.field("device_id").isin(drawn))
     found = found.filter(pc.is_finite(found["value"]))

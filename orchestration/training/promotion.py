@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from lakehouse.lake import Lake
 from lakehouse.models import registry
@@ -45,10 +46,33 @@ def newest(lake: Lake, name: str) -> list[Row]:
     table = lake.find(MODEL_SCORES)
     if table is None:
         return []
-    columns = [field.name for field in table.schema().fields if not field.name.startswith("curve_")]
-    rows = table.to_pyarrow_dataset().to_table(columns=columns, filter=pc.field("name") == name)
+    rows = table.to_pyarrow_dataset().to_table(columns=_plain_columns(table), filter=pc.field("name") == name)
     last = pc.max(rows["judged_at"])
     return rows.filter(pc.equal(rows["judged_at"], last)).to_pylist() if rows.num_rows else []
+
+
+def figures_of(lake: Lake, name: str, version: int) -> list[Row]:
+    """The newest figures of one version, over all rows and by kind."""
+    rows = [row for row in _all(lake) if (row["name"], row["version"]) == (name, version)]
+    last = max((row["judged_at"] for row in rows), default=None)
+    return [row for row in rows if row["judged_at"] == last]
+
+
+def newest_figures(lake: Lake) -> dict[tuple[str, int], tuple[Any, ...]]:
+    """(PR-AUC, ROC-AUC, F1) on held-back rows of each version that was judged, by name and version."""
+    rows = [row for row in _all(lake) if (row["data"], row["kind"]) == (HELD_BACK, "all")]
+    ordered = sorted(rows, key=lambda row: row["judged_at"])
+    return {(row["name"], row["version"]): (row["pr_auc"], row["roc_auc"], row["f1"]) for row in ordered}
+
+
+def _all(lake: Lake) -> list[Row]:
+    table = lake.find(MODEL_SCORES)
+    return table.to_pyarrow_dataset().to_table(columns=_plain_columns(table)).to_pylist() if table else []
+
+
+def _plain_columns(table: DeltaTable) -> list[str]:
+    """Without the curves, which are long."""
+    return [field.name for field in table.schema().fields if not field.name.startswith("curve_")]
 
 
 def decide(rows: Sequence[Row], champion: str | None, rules: Rules) -> Decision:

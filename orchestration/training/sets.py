@@ -25,10 +25,12 @@ from detection.messages import Readings
 from detection.models import faults
 from detection.models.examples import NORMAL, TEST, TRAIN, VALIDATION, LabelledReadings, Names, coded
 from edge import labelled
+from expectations.data import Data
 from lakehouse import creation
 from lakehouse.columns import arrow_schema
 from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, READINGS, TRAINING_SETS
+from orchestration import evidence
 from orchestration.training import history
 from sensorlake.errors import ModelError
 
@@ -122,12 +124,22 @@ def newest(lake: Lake) -> TrainingSet:
     """The newest version.
 
     Raises:
-        LakeError: there is none yet.
+        ModelError: there is none yet.
     """
-    table = lake.existing(TRAINING_SETS)
-    version = max(_versions(table))
+    table = lake.find(TRAINING_SETS)
+    if table is None or not (known := _versions(table)):
+        raise ModelError("there is no training set yet: a run of the asset training_set in Dagster makes it")
+    version = max(known)
     rows = table.to_pyarrow_dataset().to_table(filter=pc.field("version") == version)
     return TrainingSet(version, rows["origin"][0].as_py(), of_rows(rows))
+
+
+def evidence_of_newest(lake: Lake, now: datetime) -> Data | None:
+    """The newest version for its checks; None where there is none yet."""
+    table = lake.find(TRAINING_SETS)
+    if table is None or not (known := _versions(table)):
+        return None
+    return evidence.gather(lake, TRAINING_SETS, now=now, chosen=pc.field("version") == max(known))
 
 
 def of_rows(rows: pa.Table) -> LabelledReadings:

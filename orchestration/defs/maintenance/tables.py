@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 # After the night's assets (orchestration/automation.py), in UTC.
 HOUR, FIRST_MINUTE = 3, 10
 TAGS = {"sensorlake/kind": "maintenance"}
-# The table of the asset `data_quality_report`; all others have their asset's name.
-_ASSETS = {"quality": "data_quality_report"}
+# Tables whose asset has another name.
+_ASSETS = {
+    "quality": "data_quality_report",
+    "training_sets": "training_set",
+    "model_scores": "model_evaluation",
+    "model_registry": "champion_model",
+}
 
 
 def _upkeep_of(table: Table) -> dg.JobDefinition:
