@@ -1,7 +1,7 @@
-"""What the model server needs for sequences of an LSTM autoencoder of full size, on one processor.
+"""What the model server needs for sequences of an LSTM autoencoder of full size.
 
-The server is a process of its own, bound to one processor; who asks runs on the others. The network has learned for one
-epoch from noise: what it answers is worth nothing, and takes as long as any other.
+The server is a process of its own, bound to one processor or some; who asks runs on the others. The network has learned
+for one epoch from noise: what it answers is worth nothing, and takes as long as any other.
 """
 
 import http.client
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,6 @@ from sensorlake.settings import PREFIX
 BATCH = 64
 LATENCY_AIM_MS = 20.0
 RATE_AIM = 1000.0
-ENGINES = ("onnx", "tensorflow")
 _PATH = f"/v1/models/{LSTM_AUTOENCODER}:predict"
 _CALLERS = 4
 _WARM_UP = 20
@@ -62,7 +61,7 @@ class Measured:
         return self.sequences_per_second >= RATE_AIM
 
 
-def run(requests: int, seconds: float, report: Report) -> list[Measured]:
+def run(engines: Sequence[str], threads: int, requests: int, seconds: float, report: Report) -> list[Measured]:
     """
     Raises:
         BenchmarkError: the server does not start, or refuses.
@@ -73,11 +72,12 @@ def run(requests: int, seconds: float, report: Report) -> list[Measured]:
         bucket, key = Path(folder) / "bucket", secrets.token_hex(24)
         _publish(ModelStore.in_folder(bucket, key), Path(folder) / "draft")
         measured = []
-        for engine in ENGINES:
+        for engine in engines:
             processors = sorted(os.sched_getaffinity(0))
-            report(f"{engine}: starting a server on processor {processors[-1]}")
-            with _server(engine, bucket, key, processors[-1]) as (process, port):
-                os.sched_setaffinity(0, processors[:-1] or processors)
+            own, others = processors[-threads:], processors[:-threads]
+            report(f"{engine}: starting a server on processors {own}")
+            with _server(engine, bucket, key, own) as (process, port):
+                os.sched_setaffinity(0, others or processors)
                 try:
                     measured.append(_measure(engine, process, port, (requests, seconds), report))
                 finally:
@@ -108,12 +108,12 @@ def _measure(engine: str, process: psutil.Process, port: int, much: tuple[int, f
 
 
 @contextmanager
-def _server(engine: str, bucket: Path, key: str, processor: int) -> Iterator[tuple[psutil.Process, int]]:
+def _server(engine: str, bucket: Path, key: str, processors: Sequence[int]) -> Iterator[tuple[psutil.Process, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [str(Path(sys.prefix) / "bin" / "sensorlake"), "serve-models", "--folder", str(bucket)]
-    command += ["--engine", engine, "--port", str(port), "--poll-seconds", "3600"]
+    command += ["--engine", engine, "--threads", str(len(processors)), "--port", str(port), "--poll-seconds", "3600"]
     variables = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     variables |= {PREFIX + "DATA_DIR": str(bucket.parent), PREFIX + "MODEL_SIGNING_KEY": key}
     log = bucket.parent / f"{engine}.log"
@@ -121,7 +121,7 @@ def _server(engine: str, bucket: Path, key: str, processor: int) -> Iterator[tup
         server = subprocess.Popen(command, env=variables, cwd=bucket.parent, stderr=written)
     try:
         process = psutil.Process(server.pid)
-        process.cpu_affinity([processor])  # threads that it starts from now on inherit it
+        process.cpu_affinity(list(processors))  # threads that it starts from now on inherit it
         deadline = time.monotonic() + _START_SECONDS
         while not _answers(port):
             if server.poll() is not None or time.monotonic() > deadline:

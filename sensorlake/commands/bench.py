@@ -5,7 +5,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -168,11 +168,13 @@ def lakehouse(
 @bench.command("model-server")
 def model_server(
     *,
+    engine: Annotated[Literal["both", "onnx", "tensorflow"], typer.Option(help="What computes.")] = "both",
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Processors that the server is bound to.")] = 1,
     requests: Annotated[int, typer.Option(min=10, max=1_000_000, help="Batches of 64, one after the other.")] = 500,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long four callers ask at once.")] = 15,
     json: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
 ) -> None:
-    """Latency of 64 sequences and sequences a second of the model server on one processor, by library."""
+    """Latency of 64 sequences and sequences a second of the model server, by library."""
     import orjson  # noqa: PLC0415  heavy modules are imported by the command that needs them
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -186,9 +188,11 @@ def model_server(
         sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
         sys.stderr.flush()
 
-    measured = benchmark.run(requests, seconds, report)
+    engines = ("onnx", "tensorflow") if engine == "both" else (engine,)
+    measured = benchmark.run(engines, threads, requests, seconds, report)
     if json is not None:
-        document = {"machine": conditions, "requests": requests, "seconds": seconds, "engines": measured}
+        document = {"machine": conditions, "threads": threads, "requests": requests, "seconds": seconds}
+        document["engines"] = measured
         json.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     points = ("p50", "p95", "p99", "max")
     table = Table("library", *points, "met", "sequences/s", "met", "a CPU s", "MB", title=f"{conditions['cpu']}")
@@ -199,7 +203,8 @@ def model_server(
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
     console.print(f"ms of a batch of 64, aim p99 <= {benchmark.LATENCY_AIM_MS:g}; aim >= {benchmark.RATE_AIM:g}/s")
-    console.print(f"load average before {conditions['load_average_before']}, {conditions['cores']} processors")
+    load = conditions["load_average_before"]
+    console.print(f"the server on {threads} of {conditions['cores']} processors, load average before {load}")
 
 
 def _met(met: bool) -> str:
