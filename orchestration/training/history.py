@@ -15,6 +15,17 @@ NOTHING, UNJUDGED, REFUTED, CONFIRMED = range(4)
 _COLUMNS = ["device_id", "metric", "event_time", "value"]
 
 
+def active(table: DeltaTable, start: datetime, end: datetime, least: int) -> list[str]:
+    """The devices that sent `least` readings between two moments, by name."""
+    counts: dict[str, int] = {}
+    # Piece by piece: of ten thousand devices there are too many names for one column.
+    scanner = table.to_pyarrow_dataset().scanner(columns=["device_id"], filter=_within(start, end))
+    for batch in scanner.to_batches():
+        for row in pc.value_counts(batch["device_id"]).to_pylist():
+            counts[row["values"]] = counts.get(row["values"], 0) + row["counts"]
+    return sorted(device for device, count in counts.items() if count >= least)
+
+
 def readings(
     table: DeltaTable,
     start: datetime,
@@ -27,16 +38,13 @@ def readings(
 ) -> pa.Table:
     """Readings with `start` <= event_time < `end` of at most `devices` devices, drawn by lot from those that sent
     `least` of them and, where given, are `among` some; of two with the same time one."""
-    data, within = table.to_pyarrow_dataset(), _within(start, end)
-    counts: dict[str, int] = {}
-    # Piece by piece: of ten thousand devices there are too many names for one column.
-    for batch in data.scanner(columns=["device_id"], filter=within).to_batches():
-        for row in pc.value_counts(batch["device_id"]).to_pylist():
-            counts[row["values"]] = counts.get(row["values"], 0) + row["counts"]
-    known = counts.keys() if among is None else counts.keys() & among
-    enough = sorted(device for device in known if counts[device] >= least)
+    within = _within(start, end)
+    known = active(table, start, end, least)
+    enough = known if among is None else [device for device in known if device in among]
     drawn = [enough[place] for place in np.random.default_rng(seed).permutation(len(enough))[:devices]]
-    found = data.to_table(columns=_COLUMNS, filter=within & pc.field("device_id").isin(drawn))
+    found = table.to_pyarrow_dataset().to_table(
+        columns=_COLUMNS, filter=within & pc.field("device_id").isin(pa.array(drawn, pa.string()))
+    )
     found = found.filter(pc.is_finite(found["value"]))
     return found.group_by(_COLUMNS[:3]).aggregate([("value", "max")]).rename_columns(_COLUMNS)
 

@@ -75,7 +75,7 @@ def judge(lake: Lake, store: ModelStore, extent: Extent, verdicts: Mapping[str, 
     if not any(known.values()):
         return []
     given, live = sets.newest(lake), _live(lake, extent, now)
-    data = _with_verdicts(lake, given.data, verdicts)
+    data = with_verdicts(lake, given.data, verdicts)
     found = []
     for name, contenders in known.items():
         if not contenders:
@@ -183,7 +183,7 @@ def _live(lake: Lake, extent: Extent, now: datetime) -> LabelledReadings | None:
     )
 
 
-def _with_verdicts(lake: Lake, data: LabelledReadings, verdicts: Mapping[str, bool]) -> LabelledReadings:
+def with_verdicts(lake: Lake, data: LabelledReadings, verdicts: Mapping[str, bool]) -> LabelledReadings:
     """Labels as operators know them: a reading that was confirmed is abnormal, one that was refuted is not, unless a
     fault was injected there."""
     table = lake.find(ANOMALIES)

@@ -28,7 +28,7 @@ class Extent(dg.Config):
     fault_share: float = 0.5
     interval_seconds: float = 1.0
     least_devices: int = 10
-    least_readings: int = 1000
+    least_readings: int = 600
     seed: int = 0
 
 
