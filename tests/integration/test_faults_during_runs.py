@@ -246,7 +246,7 @@ class Reports:
         }
 
     def said(self, run: str) -> str:
-        return str(self.ask(LAST_WORDS, run=run)["logsForRun"]["events"])
+        return str(self.ask(LAST_WORDS, run=run).get("logsForRun", {}).get("events", ""))
 
 
 @pytest.fixture
@@ -283,7 +283,8 @@ def test_postgres_that_is_killed_between_two_tables_leaves_no_half_of_a_day(own:
     wait_until(lambda: "SUCCESS" in reports.states(run).values())
     assert reports.loaded() == {"device_days": 3, "device_hours": 3}
     # Whose lock is let go first is chance: it may be one table further.
-    assert f"PostgreSQL at 127.0.0.1:{own.postgres_port} went away while facts." in reports.said(run)
+    words = f"PostgreSQL at 127.0.0.1:{own.postgres_port} went away while facts."
+    wait_until(lambda: words in reports.said(run))  # the web server finds out, too, that its connections are dead
 
 
 def test_a_run_that_dies_with_its_server_is_found_and_tried_again(own: Settings, reports: Reports) -> None:
@@ -293,6 +294,6 @@ def test_a_run_that_dies_with_its_server_is_found_and_tried_again(own: Settings,
             process.kill()
     assert reports.loaded() == {"device_days": 2, "device_hours": 2}
     wait_until(lambda: reports.states(run).get(run) == "FAILURE")
-    assert "is gone" in reports.said(run)
+    wait_until(lambda: "is gone" in reports.said(run))
     wait_until(lambda: "SUCCESS" in reports.states(run).values())
     assert reports.loaded() == {"device_days": 3, "device_hours": 3}
