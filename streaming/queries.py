@@ -186,7 +186,9 @@ def _kafka(context: Context, topic: str, options: Mapping[str, str]) -> DataFram
 
 
 def _at_most(settings: Settings) -> dict[str, str]:
-    return {"maxOffsetsPerTrigger": str(settings.max_records_per_batch)}
+    """Options of a source whose batches end. Spark asks the broker for the ends of a partition at each poll, and Kafka
+    gives 500 records a poll unless told otherwise."""
+    return {"maxOffsetsPerTrigger": str(settings.max_records_per_batch), "kafka.max.poll.records": "20000"}
 
 
 def _have_limits(context: Context) -> None:

@@ -1,0 +1,71 @@
+"""The detectors on real servers: faults in the simulator's messages become rows in PostgreSQL."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer
+from pyspark.sql import SparkSession
+
+from benchmarks.detect import expected
+from contracts.detectors import is_learned
+from edge.episodes import Kind
+from edge.simulator import Simulator
+from lakehouse import registry
+from lakehouse.lake import Lake
+from lakehouse.postgres import connect
+from sensorlake.settings import Settings
+from streaming import topics
+from streaming.limits import LimitsFile
+from streaming.queries import QUERIES, Context
+
+pytestmark = pytest.mark.integration
+
+DEADLINE_SECONDS = 120
+
+
+@pytest.fixture
+def context(spark: SparkSession, stack_settings: Settings, tmp_path) -> Iterator[Context]:
+    own = stack_settings.model_copy(update={"data_dir": tmp_path, "topic_prefix": "detect."})
+    made = topics.ensure(own)
+    registry.migrate(own)
+    limits = LimitsFile(Lake.of(own), tmp_path / "limits.jsonl")
+    yield Context(spark, own, made, topics.cluster_id(own), limits)
+    for query in spark.streams.active:
+        query.stop()
+
+
+def stored(settings: Settings) -> dict[str, tuple[str, str]]:
+    connection = connect(settings, "test")
+    try:
+        rows = connection.run("select anomaly_id, device_id, detector from stream.anomalies")
+    finally:
+        connection.close()
+    return {name: (device, detector) for name, device, detector in rows}
+
+
+def test_faults_of_the_simulator_are_in_postgresql(context: Context) -> None:
+    seconds = 180
+    run = Simulator(20, 0.5, 11, int((time.time() - 2 * seconds) * 1e6), seconds=seconds)
+    due = expected(run)
+    planned = run.episodes(0)
+    spiked = {run.fleet.names[sensor] for sensor in planned.sensor[planned.kind == Kind.SPIKE].tolist()}
+    producer = Producer({"bootstrap.servers": context.settings.kafka_bootstrap_servers})
+    for block in run.blocks(500):
+        for key, payload in zip(block.keys, block.payloads, strict=True):
+            producer.produce(context.topics.raw, payload, key)
+    producer.produce(context.topics.raw, b"broken", b"k")
+    assert producer.flush(30) == 0
+
+    queries = [QUERIES[name](context) for name in ("detect", "postgres")]
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not due.keys() <= (found := stored(context.settings)).keys() and time.monotonic() < deadline:
+        assert [query.exception() for query in queries] == [None, None]
+        time.sleep(0.2)
+    mine = {name: row for name, row in found.items() if name in due}
+    assert mine.keys() == due.keys()
+    assert all(is_learned(detector) for _, detector in mine.values())
+    assert spiked & {device for device, _ in mine.values()}
+    note = json.loads((context.settings.checkpoint_dir / "detect" / "made-for.json").read_text("utf-8"))
+    assert note["shards"] == str(context.settings.detect_shards)
