@@ -11,6 +11,7 @@ A metric for which there is no rule gets learned limits with `DEFAULT_Z` and no 
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from lakehouse import thresholds
 from lakehouse.columns import arrow_schema
 from lakehouse.tables import THRESHOLD_CANDIDATES
 from lakehouse.thresholds import ANY_DEVICE, LEARNED, MANUAL, RULE
+from orchestration.learning import acknowledged
+from orchestration.learning.acknowledged import Said
 from orchestration.learning.baselines import figures
 from orchestration.learning.windows import Series
 
@@ -42,9 +45,10 @@ def rows(
     *,
     min_readings: int,
     now_micros: int,
+    said: Mapping[Key, Said] = MappingProxyType({}),
 ) -> pa.Table:
     """The candidates, in the shape of contracts/schemas/threshold_candidate.avsc; `last_day`: the windows by which
-    their alarms are expected."""
+    their alarms are expected; `said`: what operators said of alarms."""
     given = {(rule.device_id or ANY_DEVICE, rule.metric): rule for rule in rules}
     found: dict[Key, dict[str, Any]] = {key: _of_rule(rule) for key, rule in given.items()}
     enough = baselines.filter(
@@ -54,6 +58,8 @@ def rows(
         )
     )
     found |= _learned(enough, given)
+    for key in said.keys() & found.keys():
+        found[key] |= acknowledged.widened(found[key], said[key])
     live_rows = {(row["device_id"], row["metric"]): row for row in live.to_pylist()}
     found |= {
         key: {name: row[name] for name in (*thresholds.LIMITS, "unit", "source", "note")}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from lakehouse import creation, thresholds
 from lakehouse.lake import Lake
 from lakehouse.tables import BASELINES, FEATURES, THRESHOLD_CANDIDATES, Table
 from lakehouse.thresholds import LEARNED, Reason
-from orchestration.learning import baselines, candidates, comparison, windows
+from orchestration.learning import acknowledged, baselines, candidates, comparison, windows
 from orchestration.learning.comparison import Verdict
 from orchestration.learning.windows import Series
 from sensorlake.errors import LakeError
@@ -63,8 +64,14 @@ def write_baselines(lake: Lake, settings: Settings) -> dict[str, Any]:
     }
 
 
-def write_candidates(lake: Lake, settings: Settings, rules: "Sequence[AlertRule]") -> dict[str, Any]:
-    """Replace the table `threshold_candidates`; what the asset's page shows.
+def write_candidates(
+    lake: Lake,
+    settings: Settings,
+    rules: "Sequence[AlertRule]",
+    verdicts: Mapping[str, bool] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Replace the table `threshold_candidates`; what the asset's page shows. `verdicts`: what operators said of
+    anomalies, by id: is it real?
 
     Raises:
         LakeError: there are no baselines yet, or no version is live.
@@ -79,6 +86,7 @@ def write_candidates(lake: Lake, settings: Settings, rules: "Sequence[AlertRule]
         last_day(lake, now),
         min_readings=settings.baseline_min_readings,
         now_micros=_micros(now),
+        said=acknowledged.judged(lake, verdicts, now - timedelta(days=settings.baseline_days)),
     )
     note = {
         "live_version": live.version,

@@ -24,10 +24,15 @@ PER_WINDOW = 6
 
 
 class WithRule(Installation):
-    """An installation whose registry holds one rule."""
+    """An installation whose registry holds one rule, and what operators said."""
+
+    said: dict[str, bool] = {}  # noqa: RUF012  pydantic copies defaults
 
     def alert_rules(self):
         return [RULE]
+
+    def verdicts(self):
+        return self.said
 
 
 @pytest.fixture(autouse=True)
@@ -81,12 +86,12 @@ def level(value, minutes, seed=0):
     return list(value + np.random.default_rng(seed).normal(0, 0.3, minutes))
 
 
-def refresh(lake, instance):
+def refresh(lake, instance, said=None):
     """Run the three assets and their checks as Dagster does; whether the run went through."""
     return dg.materialize(
         [baselines, threshold_candidates, published, checks.compared_with_live],
         instance=instance,
-        resources={"installation": WithRule(lake_root=lake.root)},
+        resources={"installation": WithRule(lake_root=lake.root, said=said or {})},
         raise_on_error=False,
     )
 
@@ -112,6 +117,45 @@ def test_a_device_that_was_watched_long_enough_gets_limits_of_its_own(lake_with_
     assert (own["lower"], own["upper"], own["source"]) == (-20.0, 85.0, "learned")
     assert rows["*", "temperature"]["source"] == "rule", "other devices keep the rule"
     assert version.data["features_version"] == lake.open(FEATURES).version()
+
+
+def alarmed(lake, value, detector="z_score"):
+    """An anomaly of a minute ago; its id."""
+    at = datetime.now(UTC).replace(microsecond=0) - MINUTE
+    row = anomaly(reading(value=value) | {"event_time": at, "event_date": at.date()}, detector)
+    write(lake, ANOMALIES, [row])
+    return row["anomaly_id"]
+
+
+def test_an_acknowledged_false_alarm_is_not_raised_again(lake_with_first_version, instance, now):
+    lake = lake_with_first_version
+    write(lake, FEATURES, windows(now, level(20.0, 120)))
+    assert refresh(lake, instance).success
+    own = live(lake)[1]["pump-1", "temperature"]
+    just_beyond = own["mean"] + 1.5 * own["z_limit"] * own["stddev"]
+    false_alarm = alarmed(lake, just_beyond)
+    assert refresh(lake, instance, {false_alarm: False}).success
+    wider = live(lake)[1]["pump-1", "temperature"]
+    assert wider["mean"] + wider["z_limit"] * wider["stddev"] > just_beyond
+    assert wider["note"] == f"widened from {own['z_limit']:.3g}: 1 acknowledged false alarms"
+    assert (wider["upper"], wider["stddev"]) == (own["upper"], own["stddev"])
+
+
+def test_false_alarms_neither_silence_a_device_nor_hide_what_was_confirmed(lake_with_first_version, instance, now):
+    lake = lake_with_first_version
+    write(lake, FEATURES, windows(now, level(20.0, 120)))
+    assert refresh(lake, instance).success
+    own = live(lake)[1]["pump-1", "temperature"]
+
+    def away(times):
+        return own["mean"] + times * own["z_limit"] * own["stddev"]
+
+    far = alarmed(lake, away(50))
+    assert refresh(lake, instance, {far: False}).success
+    assert live(lake)[1]["pump-1", "temperature"]["z_limit"] == pytest.approx(3 * own["z_limit"])
+    real = alarmed(lake, away(2), "ewma")
+    assert refresh(lake, instance, {far: False, real: True}).success
+    assert own["z_limit"] < live(lake)[1]["pump-1", "temperature"]["z_limit"] < 2 * own["z_limit"]
 
 
 def test_three_readings_say_nothing_of_a_device(lake_with_first_version, instance, now):
