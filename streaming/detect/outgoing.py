@@ -41,11 +41,8 @@ def rows(fleet: Fleet, taken: Step, began: Verdicts, detected_at: datetime) -> p
 def _anomaly(names: tuple[str, ...], began: Verdicts, row: int) -> dict[str, Any]:
     """What the verdict says, without the names of device and metric."""
     micros, score = int(began.time[row]), float(began.score[row])
-    figures = {f"score_{name}": value for name, value in zip(names, began.by_detector[row].tolist(), strict=True)} | {
-        "raw": float(began.raw[row]),
-        "limit": float(began.limit[row]),
-        "since_seconds": (micros - int(began.since[row])) / 1e6,
-    }
+    figures = {f"score_{name}": value for name, value in zip(names, began.by_detector[row].tolist(), strict=True)}
+    figures["since_seconds"] = (micros - int(began.since[row])) / 1e6
     time = _EPOCH + timedelta(microseconds=micros)
     return {
         "event_time": _text(time),
@@ -58,7 +55,7 @@ def _anomaly(names: tuple[str, ...], began: Verdicts, row: int) -> dict[str, Any
         "detector": learned(names[int(began.detector[row])]),
         "severity": "critical" if score >= CRITICAL * THRESHOLD else "warning",
         "is_anomaly": True,
-        # JSON has no number for what is infinite, as a distance in spreads of a sensor that was constant is.
+        # JSON has no number for what is infinite, and a map of figures no null.
         "features": {name: figure for name, figure in figures.items() if math.isfinite(figure)},
         "threshold_version": None,
         "model_version": None,
