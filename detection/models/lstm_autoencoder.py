@@ -11,6 +11,7 @@ Trained by Keras, which takes a GPU where TensorFlow finds one; scored through O
 SavedModel: input `sequence` (batch, 50, 6), outputs `reconstruction` of the same shape and `error` (batch,).
 """
 
+import importlib.util
 import os
 import shutil
 import warnings
@@ -110,6 +111,11 @@ def train(
         "device": _device(),
     }
     return Trained(network, parameters)
+
+
+def can_be_trained() -> bool:
+    """Is TensorFlow installed? It is not imported for the answer."""
+    return all(importlib.util.find_spec(name) for name in ("tensorflow", "keras"))
 
 
 class Scorer:

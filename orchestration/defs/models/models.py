@@ -73,10 +73,15 @@ def lstm_autoencoder(
     context: dg.AssetExecutionContext, installation: Installation, config: AutoencoderSizes
 ) -> dg.MaterializeResult[Any]:
     """An LSTM autoencoder over sequences of windows, in the bucket of models as SavedModel and ONNX: the new
-    challenger. Needs sensorlake's extra `models`; takes a GPU where there is one."""
-    from detection.models.lstm_autoencoder import Sizes  # noqa: PLC0415  imports numpy
+    challenger. Needs sensorlake's extra `models`, without which nothing is trained; takes a GPU where there is one."""
+    from detection.models.lstm_autoencoder import Sizes, can_be_trained  # noqa: PLC0415  imports numpy
     from orchestration.training import training  # noqa: PLC0415  imports Arrow
 
+    if not can_be_trained():
+        # No failure: the isolation forest would never be judged on machines without the extra.
+        why = "TensorFlow is not installed: install sensorlake with its extra `models`"
+        context.log.warning(why)
+        return dg.MaterializeResult(metadata={"trained": False, "why": why})
     sizes = Sizes(
         encoder=tuple(config.encoder),
         decoder=tuple(config.decoder),
