@@ -1,14 +1,16 @@
 """When a calibrated score becomes an alarm, and when the alarm ends.
 
-    score >= ON                      the alarm begins
-    score <  OFF for `hold` messages it ends
+    score >= on                        the alarm begins
+    score <  off for `hold` messages   it ends
 
 Two limits and a hold keep one fault one alarm: a score that hovers about a single limit would ring at each crossing.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detection.detectors.detector import Bools, Floats, State
 
@@ -19,22 +21,15 @@ class Hysteresis:
 
     on: float = 1.0
     off: float = 0.7
-    hold: int = 5
+    hold: int = 3
 
-    def begin(self, devices: int) -> State:
+    def begin(self, devices: int) -> dict[str, NDArray[Any]]:
         """State of devices that are not in alarm."""
-        return {
-            "alarm": np.zeros(devices, dtype=np.bool_),
-            "calm": np.zeros(devices, dtype=np.int32),
-            "since": np.full(devices, -1, dtype=np.int64),
-        }
+        return {"alarm": np.zeros(devices, dtype=np.bool_), "below": np.zeros(devices, dtype=np.int16)}
 
-    def update(self, state: State, score: Floats, time: "np.typing.NDArray[np.int64]", judged: Bools) -> Bools:
-        """Which devices' alarms begin with this message; `judged`: devices whose score counts."""
-        alarm, calm, since = state["alarm"], state["calm"], state["since"]
-        high = judged & (score >= self.on)
-        began: Bools = high & ~alarm
-        calm[:] = np.where(score < self.off, calm + 1, 0)
-        alarm[:] = high | (alarm & (calm < self.hold))
-        since[:] = np.where(began, time, np.where(alarm, since, -1))
-        return began
+    def update(self, state: State, score: Floats, judged: Bools) -> Bools:
+        """Which devices are in alarm after this score, shape (n,); `judged`: those whose score counts."""
+        alarm, below = state["alarm"], state["below"]
+        below[:] = np.where(score < self.off, np.minimum(below + 1, self.hold), 0)
+        alarm[:] = (judged & (score >= self.on)) | (alarm & (below < self.hold))
+        return alarm.copy()

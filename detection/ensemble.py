@@ -1,19 +1,22 @@
-"""Several detectors as one: one calibrated score a device, and which metric and detector it came from.
+"""Several detectors as one: one score a device, and which metric and detector it came from.
 
-    calibrated = raw / limit of the series (detection.tails)      1 is at the limit
-    score      = the greatest over the detectors and the device's metrics
+    score = the greatest calibrated score over the detectors and the device's metrics; 1 is at a limit
+    alarm = any detector is in alarm
 
-The state of an ensemble is one flat set of arrays; those of a detector are named `<detector>.<array>`.
+The state of an ensemble is one flat set of arrays; those of a detector are named `<detector>.<array>`, those of the
+common reference `reference.<array>`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detection import tails
-from detection.alarms import Hysteresis
+from detection import reference
 from detection.detectors.detector import Block, Bools, Detector, Floats, Integers, State
+from detection.detectors.missing import Missing
 
 _SECOND = 1e6
 _HOUR = 3_600_000_000
@@ -21,18 +24,17 @@ _DAY = 24 * _HOUR
 NEVER = np.iinfo(np.int64).min
 RECENT = 8
 """Times of its last readings that each series remembers, to know a repeated one by."""
-MOST = 1e6
-"""The greatest score: a constant series that changes would otherwise be infinitely abnormal."""
+_INTERVAL_GAIN = 0.02
 
 
 @dataclass(frozen=True)
 class Judgement:
     """One entry a device of the block, shape (n,).
 
-    score: calibrated, 0 .. `MOST`. alarm: the device is in alarm after this message. began: that alarm begins with it.
-    since: when it began, microseconds since 1970; -1 without alarm. detector, metric: number of the detector and of
-    the device's metric with the greatest score. raw, limit: of that detector and metric. by_detector, by_metric: the
-    greatest calibrated score of each detector, shape (n, detectors), and on each metric, shape (n, k).
+    score: calibrated. alarm: the device is in alarm after this message. began: that alarm begins with it. since: when
+    it began, microseconds since 1970; -1 without alarm. detector, metric: number of the detector with the greatest
+    score, and of the device's metric that contributes most to it. by_detector: score of each, shape (n, detectors);
+    alarms: which of them are in alarm, shape (n, detectors).
     """
 
     score: Floats
@@ -41,52 +43,66 @@ class Judgement:
     since: Integers
     detector: Integers
     metric: Integers
-    raw: Floats
-    limit: Floats
     by_detector: Floats
-    by_metric: Floats
+    alarms: Bools
+
+
+class Own(State):
+    """The arrays of one detector among those of an ensemble."""
+
+    def __init__(self, state: State, name: str) -> None:
+        self._state, self._prefix = state, f"{name}."
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._state[self._prefix + name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name[len(self._prefix) :] for name in self._state if name.startswith(self._prefix))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Ensemble:
     """Judges blocks of messages by several detectors.
 
-    rate: share of a normal series' readings that one detector may find abnormal. training: messages of a device that
-    are taken as normal before it is judged.
+    training: messages of a device that are taken as normal before it is judged.
     """
 
-    def __init__(
-        self, detectors: Sequence[Detector], *, rate: float, training: int, hysteresis: Hysteresis | None = None
-    ) -> None:
+    def __init__(self, detectors: Sequence[Detector], *, training: int) -> None:
         self.detectors = tuple(detectors)
         self.names = tuple(detector.name for detector in detectors)
-        self._rate = rate
         self.training = training
-        self._hysteresis = hysteresis or Hysteresis()
 
-    def begin(self, devices: int, metrics: int) -> State:
+    def begin(self, devices: int, metrics: int) -> dict[str, NDArray[Any]]:
         """The state of devices with `metrics` metrics each that have sent nothing yet."""
-        state: State = {
+        state: dict[str, NDArray[Any]] = {
             "seen": np.zeros((devices, metrics), dtype=np.int64),
             "last": np.full((devices, metrics), NEVER, dtype=np.int64),
             "recent": np.full((devices, metrics, RECENT), NEVER, dtype=np.int64),
+            "first": np.full(devices, NEVER, dtype=np.int64),
+            "interval": np.full(devices, np.inf),
             "messages": np.zeros(devices, dtype=np.int64),
             "training": np.full(devices, self.training, dtype=np.int64),
-            **self._hysteresis.begin(devices),
+            "alarm": np.zeros(devices, dtype=np.bool_),
+            "since": np.full(devices, -1, dtype=np.int64),
         }
+        state |= {f"reference.{name}": array for name, array in reference.begin(devices, metrics).items()}
         for detector in self.detectors:
-            channels = 1 if detector.per_device else metrics
-            own = detector.begin(devices, metrics) | tails.begin(devices, channels)
-            state |= {f"{detector.name}.{array}": values for array, values in own.items()}
+            own = detector.begin(devices, metrics)
+            state |= {f"{detector.name}.{name}": array for name, array in own.items()}
         return state
 
-    def widened(self, state: State, metrics: int) -> State:
+    def widened(self, state: State, metrics: int) -> dict[str, NDArray[Any]]:
         """The state of the same devices with `metrics` metrics, more than before: the new ones stand at the end."""
         wide = self.begin(len(state["messages"]), metrics)
         per_device = {detector.name for detector in self.detectors if detector.per_device}
         for name, array in state.items():
+            if name.split(".")[0] in per_device:
+                continue
             if array.ndim == 1:
                 wide[name] = array
-            elif name.split(".")[0] not in per_device:
+            else:
                 wide[name][:, : array.shape[1]] = array
         return wide
 
@@ -95,6 +111,8 @@ class Ensemble:
         the others, of repeated ones, and of those too old to tell whether they are repeated."""
         at = time[:, None]
         newer = at > state["last"]
+        if newer.all():
+            return value, np.full_like(value, np.nan)
         repeated = (state["recent"] == at[:, :, None]).any(axis=2)
         too_old = at < state["recent"].min(axis=2)
         return np.where(newer, value, np.nan), np.where(newer | repeated | too_old, np.nan, value)
@@ -105,14 +123,17 @@ class Ensemble:
         state: rows of these devices, changed in place. time: microseconds since 1970, shape (n,). value: shape (n, k),
         NaN where a metric is missing.
         """
-        elapsed = np.where(state["seen"] > 0, (time[:, None] - state["last"]) / _SECOND, np.nan)
+        seen, last = state["seen"], state["last"]
+        elapsed = np.where(seen > 0, (time[:, None] - np.where(seen > 0, last, 0)) / _SECOND, np.nan)
+        _follow_interval(state, elapsed)
         found = self._judge(state, time, value, elapsed)
         there = np.isfinite(value)
         device, metric = np.nonzero(there)
-        state["recent"][device, metric, state["seen"][device, metric] % RECENT] = time[device]
-        np.copyto(state["last"], time[:, None], where=there)
-        state["seen"] += there
-        state["messages"] += 1
+        state["recent"][device, metric, seen[device, metric] % RECENT] = time[device]
+        np.copyto(last, time[:, None], where=there)
+        seen += there
+        state["first"][:] = np.where(state["messages"] == 0, time, state["first"])
+        state["messages"][:] += 1
         return found
 
     def judge_late(self, state: State, time: Integers, value: Floats) -> Judgement:
@@ -120,54 +141,83 @@ class Ensemble:
 
         Each that is abnormal is an alarm of its own; `state` is not changed.
         """
-        state = {name: array.copy() for name, array in state.items()}
-        found = self._judge(state, time, value, np.full(value.shape, np.nan))
-        high = (found.score >= self._hysteresis.on) & (state["messages"] >= state["training"])
-        return replace(found, alarm=high, began=high, since=np.where(high, time, -1))
+        copied = {name: array.copy() for name, array in state.items()}
+        before = copied["alarm"].copy()
+        copied["alarm"][:] = False
+        for name in self.names:
+            if f"{name}.alarm" in copied:
+                copied[f"{name}.alarm"][:] = False
+        found = self._judge(copied, time, value, np.full(value.shape, np.nan))
+        return replace(found, alarm=before | found.alarm, since=np.where(found.alarm, time, state["since"]))
+
+    def overdue(self, state: State, now: int) -> tuple[Floats, Bools]:
+        """Scores of devices by how long they have been silent at `now` (microseconds since 1970), and of which that
+        is an alarm which was not told yet; both of shape (n,)."""
+        for detector in self.detectors:
+            if isinstance(detector, Missing):
+                own = Own(state, detector.name)
+                waited = (now - state["last"].max(axis=1)) / _SECOND
+                score = np.where(state["messages"] >= state["training"], detector.overdue(own, waited), 0.0)
+                told = own["told"]
+                new = (score >= 1) & ~told
+                told |= new
+                return score, new
+        return np.zeros(len(state["messages"])), np.zeros(len(state["messages"]), np.bool_)
 
     def _judge(self, state: State, time: Integers, value: Floats, elapsed: Floats) -> Judgement:
-        block = Block(
-            value=value,
-            seen=state["seen"],
-            elapsed=elapsed,
-            hour=time % _DAY / _HOUR,
-            training=state["messages"] < state["training"],
-            abnormal=state["alarm"].copy(),
-        )
-        rows = np.arange(len(time))
-        score, raw, limit = np.zeros(len(time)), np.zeros(len(time)), np.full(len(time), np.inf)
-        which, metric = np.zeros(len(time), dtype=np.int64), np.zeros(len(time), dtype=np.int64)
-        by_detector, by_metric = np.zeros((len(time), len(self.detectors))), np.zeros(value.shape)
+        shape = (len(time), len(self.detectors))
+        by_detector, alarms = np.zeros(shape), np.zeros(shape, np.bool_)
+        metrics = np.zeros(shape, np.int64)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            common = Own(state, "reference")
+            there = np.isfinite(value)
+            usual = reference.look(common, value, there, state["seen"])
+            block = _block(state, time, value, elapsed, usual)
+            abnormal = np.zeros(value.shape, np.bool_)
             for number, detector in enumerate(self.detectors):
-                own = _of(state, detector.name)
-                found = detector.update(own, block)
-                calibrated = np.minimum(np.nan_to_num(found / own["limit"], nan=0.0, posinf=MOST), MOST)
-                column = calibrated.argmax(axis=1)
-                highest = calibrated[rows, column]
-                by_detector[:, number] = highest
-                if not detector.per_device:
-                    np.maximum(by_metric, calibrated, out=by_metric)
-                higher = highest > score
-                score[higher] = highest[higher]
-                raw[higher], limit[higher] = found[rows, column][higher], own["limit"][rows, column][higher]
-                which[higher], metric[higher] = number, column[higher]
-                tails.learn(own, found, block.training, self._rate)
-        began = self._hysteresis.update(state, score, time, ~block.training)
-        return Judgement(
-            score=score,
-            alarm=state["alarm"].copy(),
-            began=began,
-            since=state["since"].copy(),
-            detector=which,
-            metric=metric,
-            raw=raw,
-            limit=limit,
-            by_detector=by_detector,
-            by_metric=by_metric,
-        )
+                found = detector.update(Own(state, detector.name), block)
+                by_detector[:, number], alarms[:, number] = found.score.max(axis=1), found.alarm
+                if value.shape[1] > 1:
+                    metrics[:, number] = found.contributions.argmax(axis=1)
+                if detector.momentary:
+                    abnormal |= found.score > 1
+            reference.learn(common, usual, value, state["seen"], abnormal)
+        alarm = alarms.any(axis=1)
+        began = alarm & ~state["alarm"]
+        since = np.where(began, time, np.where(alarm, state["since"], -1))
+        state["alarm"][:], state["since"][:] = alarm, since
+        # Of a device in alarm a detector in alarm is named, also while another one has a higher score and is none.
+        named = np.where(alarms | ~alarm[:, None], by_detector, -1.0).argmax(axis=1)
+        metric = metrics[np.arange(len(time)), named]
+        return Judgement(by_detector.max(axis=1), alarm, began, since, named, metric, by_detector, alarms)
 
 
-def _of(state: State, detector: str) -> State:
-    prefix = f"{detector}."
-    return {name[len(prefix) :]: array for name, array in state.items() if name.startswith(prefix)}
+def _block(state: State, time: Integers, value: Floats, elapsed: Floats, usual: reference.Usual) -> Block:
+    messages, training = state["messages"], state["training"]
+    return Block(
+        value=value,
+        there=np.isfinite(value),
+        seen=state["seen"],
+        elapsed=elapsed,
+        hour=time % _DAY / _HOUR,
+        interval=state["interval"],
+        history=np.where(messages > 0, (time - np.where(messages > 0, state["first"], 0)) / _SECOND, 0.0),
+        training=messages < training,
+        change=usual.change,
+        level=usual.level,
+        deviation=usual.deviation,
+        unrest=usual.unrest,
+        resolution=usual.resolution,
+        calm=usual.calm,
+    )
+
+
+def _follow_interval(state: State, elapsed: Floats) -> None:
+    """The median of the seconds between messages, by small steps up and down."""
+    interval = state["interval"]
+    pause = np.where(np.isfinite(elapsed) & (elapsed > 0), elapsed, np.inf).min(axis=1)
+    there = np.isfinite(pause)
+    step = np.where(pause > interval, 1 + _INTERVAL_GAIN, 1 - _INTERVAL_GAIN)
+    before = np.where(np.isinf(interval), 0.0, interval)
+    near = (before == 0) | (np.abs(np.where(there, pause, 0.0) - before) <= _INTERVAL_GAIN * before)
+    interval[:] = np.where(there, np.where(near, pause, before * step), interval)

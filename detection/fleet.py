@@ -36,9 +36,8 @@ class Verdicts:
     since: Integers
     detector: Integers
     metric: Integers
-    raw: Floats
-    limit: Floats
     by_detector: Floats
+    alarms: Bools
 
     def where(self, chosen: Bools) -> "Verdicts":
         """The chosen ones."""
@@ -180,9 +179,8 @@ def _verdicts(judged: Judgement, found: Messages, chosen: Integers, value: Float
 
 def _in_order(verdicts: list[Verdicts], detectors: int) -> Verdicts:
     if not verdicts:
-        return Verdicts(
-            **{item.name: np.empty(0) for item in fields(Verdicts)} | {"by_detector": np.empty((0, detectors))}
-        )
+        wide = {"by_detector": np.empty((0, detectors)), "alarms": np.empty((0, detectors))}
+        return Verdicts(**{item.name: np.empty(0) for item in fields(Verdicts)} | wide)
     whole = Verdicts(
         **{item.name: np.concatenate([getattr(part, item.name) for part in verdicts]) for item in fields(Verdicts)}
     )

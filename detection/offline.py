@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from detection.detectors.detector import Bools, Floats, Integers
-from detection.ensemble import MOST, Ensemble
+from detection.ensemble import Ensemble
 from detection.fleet import Fleet
+from detection.limited import MOST
 from detection.messages import Readings
 
 

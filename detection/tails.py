@@ -1,15 +1,21 @@
 """Which raw score is rare for each series: limits learned from normal rows and an allowed false-alarm rate.
 
 Beyond a high threshold u the distances of independent scores from u are nearly exponential for the common light-tailed
-distributions (Pickands, Annals of Statistics 3(1), 1975, with shape 0). With the 8 largest of n normal scores:
+distributions (Pickands, Annals of Statistics 3(1), 1975, with shape 0). Let u be the 8th largest of n normal scores and
+b the mean distance of the 7 larger ones from it. The mean of 7 distances is itself a guess, which widens what may
+follow: the next score lies beyond u + y with chance (8 / n) (1 + y / 7b)^-7 (the predictive distribution of an
+exponential with unknown mean). Hence
 
-    u = the 8th largest,  b = mean distance of the 8 from u,  limit(rate) = u + b ln(8 / (n rate))
+    limit(rate) = u + 7 b ((8 / (n rate))^(1/7) - 1)
 
-so a limit far beyond anything seen is still finite, and a series whose scores vary more gets a wider one. Only the 8
-largest scores and their number are kept.
+a finite limit far beyond anything seen, and a wider one for a series whose scores vary more. Only the 8 largest scores
+and their number are kept.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from detection.detectors.detector import Bools, Floats, State
 
@@ -17,7 +23,7 @@ PEAKS = 8
 _LEAST = 1e-9
 
 
-def begin(devices: int, channels: int) -> State:
+def begin(devices: int, channels: int) -> dict[str, NDArray[Any]]:
     """State of `channels` scores a device that nothing is known of yet: no limit that could be broken."""
     return {
         "peaks": np.zeros((devices, channels, PEAKS)),
@@ -31,10 +37,10 @@ def learn(state: State, raw: Floats, normal: Bools, rate: float) -> None:
 
     `rate`: the limit is the score that a normal reading goes beyond once in 1 / `rate` readings.
     """
-    peaks, scores = state["peaks"], state["scores"]
     chosen = normal[:, None] & np.isfinite(raw)
     if not chosen.any():
         return
+    peaks, scores = state["peaks"], state["scores"]
     scores += chosen
     # Peaks ascend, so the first is the one to give way.
     device, channel = np.nonzero(chosen & (raw > peaks[:, :, 0]))
@@ -45,6 +51,7 @@ def learn(state: State, raw: Floats, normal: Bools, rate: float) -> None:
     device, channel = np.nonzero(chosen & (scores >= PEAKS))
     highest = peaks[device, channel]
     threshold = highest[:, 0]
-    reach = np.log(PEAKS / (scores[device, channel] * rate))
-    beyond = highest.mean(axis=1) - threshold
-    state["limit"][device, channel] = np.maximum(threshold + beyond * np.maximum(reach, 0), _LEAST)
+    beyond = highest[:, 1:].mean(axis=1) - threshold
+    rarer = np.maximum(PEAKS / (scores[device, channel] * rate), 1.0)
+    reach = (PEAKS - 1) * (rarer ** (1 / (PEAKS - 1)) - 1)
+    state["limit"][device, channel] = np.maximum(threshold + beyond * reach, _LEAST)

@@ -1,46 +1,71 @@
-"""EWMA of the mean and of the variance: how far a reading lies from where the series has been lately.
+"""EWMA of the mean and of the scale: how far a device's readings lie from where they have been lately, all metrics
+together.
 
-    raw  = |x - m| / sqrt(v)
-    m   <- m + a d,   v <- (1 - a) (v + a d^2),   d = x - m clipped to +- 4 sqrt(v) once the series is known
+    z_c = (x_c - m_c) / max(s_c, resolution)
+    raw = mean over about 3 messages of  sum over metrics c of  min(|z_c|, 10)^2 / sqrt(max(E_c, pi/2))
+    m_c <- m_c + s_c clip(z_c, +-3) / 200,    s_c <- s_c + (min(|z_c|, 4) s_c - s_c) / 3000
 
-(exponentially weighted moments: West, Communications of the ACM 22(9), 1979). `a` is 1/n for the n-th reading until
-it reaches its lasting value, so that the first readings count alike. Clipping keeps a fault from becoming the usual
-within a few readings; a level that changed for good is followed all the same. Fires on steps and spikes; fails on
-drifts slower than 1/a readings.
+(exponentially weighted moments: West, Communications of the ACM 22(9), 1979; winsorised, so that a fault does not
+become the usual). E_c is the usual size of min(|z_c|, 10)^2, over 40,000 readings: a metric with many wild readings of
+its own counts less. pi/2 is what it is of normal noise, s being a mean distance. The limit comes from the tail of the
+training rows.
+
+Judges devices with several metrics that report seldom: there a fault lasts a few messages and shows in several metrics.
+Fires on water that turns cloudy and acid; fails on what moves slower than 200 readings.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detection.detectors import scale
-from detection.detectors.detector import Block, Floats, State, put
+from detection import regime
+from detection.detectors.detector import Block, Found, State, put
+from detection.limited import Limited
 
-_CLIP = 4.0
+_LEVEL, _SCALE, _USUAL = 1 / 200, 1 / 3000, 1 / 40_000
+_SMOOTH = 0.5
+_CLIP_LEVEL, _CLIP_SCALE, _CLIP_SCORE = 3.0, 4.0, 10.0
+_NORMAL = np.pi / 2
+_KNOWN = 60
 
 
 class Ewma:
-    """State a series: `mean` and `variance`, exponentially weighted over about 1/`weight` readings."""
+    """State a series: `mean`, `scale`, `usual`: m, s and E; a device: `smooth`; and those of `Limited`."""
 
     name: ClassVar[str] = "ewma"
-    per_device: ClassVar[bool] = False
+    per_device: ClassVar[bool] = True
+    momentary: ClassVar[bool] = False
 
-    def __init__(self, weight: float = 0.02) -> None:
-        self._weight = weight
+    def __init__(self, rate: float) -> None:
+        self._limited = Limited(rate)
 
-    def begin(self, devices: int, metrics: int) -> State:
+    def begin(self, devices: int, metrics: int) -> dict[str, NDArray[Any]]:
         shape = (devices, metrics)
-        return {"mean": np.zeros(shape), "variance": np.zeros(shape)}
+        own = {"mean": np.zeros(shape), "scale": np.zeros(shape), "usual": np.full(shape, _NORMAL)}
+        return own | {"smooth": np.zeros((devices, 1))} | self._limited.begin(devices, 1)
 
-    def update(self, state: State, block: Block) -> Floats:
-        mean, variance = state["mean"], state["variance"]
-        away = block.value - mean
-        deviation = np.maximum(np.sqrt(variance), scale.least(mean))
-        known = block.seen >= scale.ENOUGH
-        raw: Floats = np.where(known, np.abs(away) / deviation, np.nan)
-        weight = np.maximum(1 / (block.seen + 1), self._weight)
-        step = np.where(known, np.clip(away, -_CLIP * deviation, _CLIP * deviation), away)
-        learned = np.isfinite(away)
-        put(variance, learned, (1 - weight) * (variance + weight * step * step))
-        put(mean, learned, mean + weight * step)
-        return raw
+    def update(self, state: State, block: Block) -> Found:
+        mean, scale, usual, smooth = state["mean"], state["scale"], state["usual"], state["smooth"]
+        there, seen = block.there, block.seen
+        put(mean, there & (seen == 0), block.value)
+        away = np.where(there, block.value - mean, 0.0)
+        width = np.maximum(scale, block.resolution) + 1e-12
+        z = away / width
+        size = np.abs(z)
+        known = there & (seen >= _KNOWN)
+        energy = np.where(known, np.minimum(size, _CLIP_SCORE) ** 2, 0.0)
+        contributions = energy / np.sqrt(np.maximum(usual, _NORMAL))
+        any_there = there.any(axis=1, keepdims=True)
+        put(smooth, any_there, smooth + _SMOOTH * (contributions.sum(axis=1, keepdims=True) - smooth))
+        first = 1 / (seen + 1)
+        early = seen < _KNOWN
+        step = np.where(early, away, width * np.clip(z, -_CLIP_LEVEL, _CLIP_LEVEL))
+        put(mean, there, mean + np.maximum(_LEVEL, first) * step)
+        distance = np.where(
+            early, np.abs(np.where(there, block.value, mean) - mean), np.minimum(size, _CLIP_SCALE) * width
+        )
+        put(scale, there, scale + np.maximum(_SCALE, first) * (distance - scale))
+        put(usual, known, usual + np.maximum(_USUAL, 1 / (seen + 50)) * (energy - usual))
+        judged = any_there & regime.slow(block)[:, None] & regime.several(block)
+        return self._limited.judge(state, block, np.where(judged, smooth, np.nan), contributions)

@@ -2,39 +2,35 @@
 
     raw = |x - mean| / deviation
 
-mean and deviation are those of the training rows (Welford, Technometrics 4(3), 1962) and stay as they are afterwards.
-Fires on values far from where the series was when it was learned; fails once a level has changed for good, which it
-then reports for ever (`ewma` follows).
+mean and deviation are those of the training rows (Welford, Technometrics 4(3), 1962) and stay as they are afterwards;
+the limit comes from the tail of their scores. Fires on values far from where the series was when it was learned; fails
+once a level has changed for good, which it then reports for ever.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detection.detectors import scale
-from detection.detectors.detector import Block, Floats, State, put
+from detection.detectors import moments
+from detection.detectors.detector import Block, Found, State
+from detection.limited import Limited
 
 
 class ZScore:
-    """State a series: `mean`, `squares` (sum of squared distances from it), `count` of training readings."""
+    """State a series: that of `moments` and of `Limited`."""
 
     name: ClassVar[str] = "z_score"
     per_device: ClassVar[bool] = False
+    momentary: ClassVar[bool] = False
 
-    def begin(self, devices: int, metrics: int) -> State:
-        shape = (devices, metrics)
-        return {"mean": np.zeros(shape), "squares": np.zeros(shape), "count": np.zeros(shape)}
+    def __init__(self, rate: float) -> None:
+        self._limited = Limited(rate)
 
-    def update(self, state: State, block: Block) -> Floats:
-        mean, squares, count = state["mean"], state["squares"], state["count"]
-        away = block.value - mean
-        deviation = np.sqrt(squares / np.maximum(count, 1))
-        raw: Floats = np.abs(away) / np.maximum(deviation, scale.least(mean))
-        raw[count < scale.ENOUGH] = np.nan
-        learned = block.training[:, None] & np.isfinite(away)
-        more = count + 1
-        next_mean = mean + away / more
-        put(squares, learned, squares + away * (block.value - next_mean))
-        put(mean, learned, next_mean)
-        put(count, learned, more)
-        return raw
+    def begin(self, devices: int, metrics: int) -> dict[str, NDArray[Any]]:
+        return moments.begin(devices, metrics) | self._limited.begin(devices, metrics)
+
+    def update(self, state: State, block: Block) -> Found:
+        raw = np.abs(moments.standardised(state, block.value))
+        moments.learn(state, block.value, block.there & block.training[:, None])
+        return self._limited.judge(state, block, raw)

@@ -48,12 +48,12 @@ def test_nothing_is_in_alarm_within_the_training_rows() -> None:
 
 def test_a_row_without_values_and_a_repeated_time_leave_the_alarm_as_it_is() -> None:
     given = run("a")
-    given.value[170] = np.nan
-    given.time[171] = given.time[169]
+    given.value[154] = np.nan
+    given.time[155] = given.time[153]
     (found,) = offline.judge(standard.ensemble(), [given])
-    assert found.score[170] == found.score[171] == 0
-    assert found.alarm[169]
-    assert found.alarm[170:172].all()
+    assert found.score[154] == found.score[155] == 0
+    assert found.alarm[153]
+    assert found.alarm[154:156].all()
 
 
 FILE = "timestamp,flow,anomaly\n" + "".join(f"2026-01-01T00:{row:02d}:00Z,{row % 7}.5,0\n" for row in range(60))

@@ -1,0 +1,80 @@
+"""Range novelty: readings, or means of 20 of them, beyond everything that the series has shown so far.
+
+    raw = excess over the extent (detection.extent) of y and of the mean of the last 20 y, the greater of the two
+    y   = the reading, compressed (detection.compression)
+
+Records fade (`detection.fading`). Judges single metrics that are reported seldom, after half a day: there the past is
+the only measure. The limit falls with the time between readings to about as many records an hour: 0.0085 from five
+minutes on. Fires on new extremes and on new lasting levels; fails on what is unusual only for its time of day
+(`hour_of_day`), or smaller than what was before.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection import compression, extent, fading, regime
+from detection.alarms import Hysteresis
+from detection.detectors.detector import Block, Bools, Floats, Found, State
+
+_MEAN_OF = 20
+_STREAMS = 2
+_KNOWN = 60
+_LIMIT, _LIMIT_SECONDS, _LIMIT_POWER = 0.0085, 300.0, 0.6
+_MOST = 1e6
+
+
+def limit(interval: Floats) -> Floats:
+    """The raw score that is an alarm, by seconds between messages, shape (n, 1): shorter steps give more chances an
+    hour for a record, each of them smaller."""
+    faster = np.maximum(_LIMIT_SECONDS / np.clip(interval, 1e-3, _LIMIT_SECONDS), 1.0)
+    found: Floats = (_LIMIT * faster**_LIMIT_POWER)[:, None]
+    return found
+
+
+def judged(block: Block) -> Bools:
+    """Devices whose records say something, shape (n, 1)."""
+    speaks = regime.slow(block) & regime.known_for_long(block) & ~block.training
+    found: Bools = speaks[:, None] & (not regime.several(block))
+    return found
+
+
+class RangeNovelty:
+    """State a series: a ring of 20 y and their sum, the extent of two streams, and those of `fading`, `compression`
+    and the alarm rule."""
+
+    name: ClassVar[str] = "range_novelty"
+    per_device: ClassVar[bool] = False
+    momentary: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._hysteresis = Hysteresis(hold=1)
+
+    def begin(self, devices: int, metrics: int) -> dict[str, NDArray[Any]]:
+        shape = (devices, metrics)
+        return {
+            "ring": np.zeros((*shape, _MEAN_OF)),
+            "sum": np.zeros(shape),
+            "readings": np.zeros(shape, dtype=np.int32),
+            **extent.begin(*shape, _STREAMS),
+            **compression.begin(devices, metrics),
+            **fading.begin(devices, metrics),
+            **self._hysteresis.begin(devices),
+        }
+
+    def update(self, state: State, block: Block) -> Found:
+        y, there = compression.compressed(state, block)
+        readings, total = state["readings"], state["sum"]
+        device, metric = np.nonzero(there)
+        place = readings[device, metric] % _MEAN_OF
+        total[device, metric] += y[device, metric] - state["ring"][device, metric, place]
+        state["ring"][device, metric, place] = y[device, metric]
+        readings += there
+        streams = np.stack([y, total / _MEAN_OF], axis=-1)
+        use = np.stack([there, there & (readings >= _MEAN_OF)], axis=-1)
+        raw = extent.excess(state, streams, use).max(axis=-1)
+        counts = fading.faded(state, np.where(readings > _KNOWN, raw, 0.0), there)
+        score = np.where(judged(block), np.minimum(counts / limit(block.interval), _MOST), 0.0)
+        alarm = self._hysteresis.update(state, score.max(axis=1), ~block.training)
+        return Found(score, alarm, score)
