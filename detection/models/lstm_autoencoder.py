@@ -40,7 +40,7 @@ class Sizes:
 
     encoder: tuple[int, ...] = (128, 64)
     decoder: tuple[int, ...] = (64, 128)
-    epochs: int = 30
+    epochs: int = 20
     batch: int = 128
     patience: int = 3
     learning_rate: float = 0.001

@@ -46,8 +46,9 @@ class InForce:
     def challenger(self, name: str) -> Held | None:
         """The challenger of now, which runs in shadow; None where there is none or it is refused."""
         candidates = [each for each in registry.standings(self._lake, name) if each.role == registry.CHALLENGER]
-        self._held.pop((name, registry.CHALLENGER), None)
-        return self._look((name, registry.CHALLENGER), candidates, [])
+        found = self._look((name, registry.CHALLENGER), candidates, [])
+        # Another version in its place would be taken for it.
+        return found if found and candidates and found.version == candidates[0].version else None
 
     def _look(self, place: tuple[str, str], wanted: list[Standing], instead: list[Standing]) -> Held | None:
         held = self._held.get(place)

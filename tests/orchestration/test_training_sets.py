@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,6 +13,8 @@ from lakehouse import creation
 from lakehouse.columns import arrow_schema
 from lakehouse.models import registry
 from lakehouse.tables import ANOMALIES, READINGS
+from orchestration.defs.models.sensors import models_need_training
+from orchestration.resources.installation import Installation
 from orchestration.training import drift, judging, promotion, sets, situation
 from sensorlake import settings as settings_module
 from sensorlake.errors import ModelError
@@ -146,6 +149,23 @@ def test_training_is_asked_for_when_there_is_enough_when_inputs_drift_and_once_a
     sets.make(lake, WANTED, {}, now)
     assert "the next may be" in reason(now)[1]
     assert reason(now + timedelta(days=8))[0] == "age"
+
+
+def test_the_sensor_says_what_it_waits_for_and_asks_once_a_day(lake, instance, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def tick():
+        with dg.build_sensor_context(instance=instance) as context:
+            return models_need_training(context, installation=Installation(lake_root=lake.root))
+
+    assert "fewer than the 6000" in tick().skip_message
+    now = datetime.now(UTC).replace(microsecond=0)
+    fill(lake, end=now)
+    asked = tick()
+    assert asked.run_key == f"first-{now:%Y-%m-%d}"
+    assert "12 devices sent 600 readings" in asked.tags["sensorlake/cause"]
+    sets.make(lake, WANTED, {}, now)
+    assert "the next may be" in tick().skip_message
 
 
 def judged(difference_low, against="chance", role="challenger", rate=None):

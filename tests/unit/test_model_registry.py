@@ -101,6 +101,14 @@ def test_a_process_takes_over_a_promoted_model_and_a_rolled_back_one(
     held = models.champion("forest")
     assert (held.folder / "model.onnx").read_text() == "version 3"
     assert models.challenger("forest") is None
+    published_again = store.publish("forest", tmp_path / "made", **ABOUT)
+    registry.challenge(entered, "forest", published_again.version, **BY)
+    assert models.challenger("forest").version == 4
+    (tmp_path / "made" / "model.onnx").write_text("version 5")
+    store.publish("forest", tmp_path / "made", **ABOUT)
+    (tmp_path / "models" / "forest" / "5" / "model.onnx").unlink()
+    registry.challenge(entered, "forest", 5, **BY)
+    assert models.challenger("forest") is None, "a refused challenger has no stand-in"
     registry.roll_back(entered, "forest", **BY)
     assert models.champion("forest").manifest.label == "forest/2"
     assert models.champion("other") is None

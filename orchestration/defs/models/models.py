@@ -28,11 +28,11 @@ class AutoencoderSizes(dg.Config):
 
     encoder: list[int] = [128, 64]  # noqa: RUF012  pydantic copies defaults
     decoder: list[int] = [64, 128]  # noqa: RUF012
-    epochs: int = 30
+    epochs: int = 20
     batch: int = 128
     patience: int = 3
     learning_rate: float = 0.001
-    most_sequences: int = 20_000
+    most_sequences: int = 10_000
     seed: int = 0
 
 
