@@ -129,11 +129,12 @@ def split(fleets: Sequence[Fleet], count: int, places: Callable[[list[str]], lis
             names = [cohort.devices[row] for row in rows.tolist()]
             columns = [cohort.columns[row] for row in rows.tolist()]
             size = len(columns[0])
+            state = {name: array[rows] for name, array in cohort.state.items()}
             same = [one for one in parts[number] if len(one.columns[0]) == size]
             if same:
-                same[0].append(names, columns, cohort.rows(rows))
+                same[0].append(names, columns, state)
             else:
-                parts[number].append(Cohort(cohort.rows(rows), names, columns))
+                parts[number].append(Cohort(state, names, columns))
     ensemble = fleets[0].ensemble if fleets else standard.ensemble()
     return [Fleet(ensemble, cohorts) for cohorts in parts]
 
