@@ -1,10 +1,40 @@
 """Devices with equally many metrics, and what is known of each, side by side in arrays without gaps."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detection.detectors.detector import Bools, Integers, State
+
+
+class Rows(State):
+    """Some rows of the arrays of a cohort. Only the arrays that are asked for are copied, as most of what is kept is
+    needed now and then; of all rows none is."""
+
+    def __init__(self, state: dict[str, NDArray[Any]], rows: Integers | None) -> None:
+        self._state, self._rows = state, rows
+        self._taken: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if self._rows is None:
+            return self._state[name]
+        if name not in self._taken:
+            self._taken[name] = self._state[name][self._rows]
+        return self._taken[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._state)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def store(self) -> None:
+        """Bring the cohort up to date with what was changed in these rows."""
+        for name, array in self._taken.items():
+            self._state[name][self._rows] = array
 
 
 @dataclass
@@ -12,23 +42,19 @@ class Cohort:
     """Row i of every array in `state` belongs to the device `devices[i]`, whose columns are the metrics
     `columns[i]`."""
 
-    state: State
+    state: dict[str, NDArray[Any]]
     devices: list[str]
     columns: list[tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.devices)
 
-    def rows(self, rows: Integers) -> State:
-        """A copy of the state of these devices."""
-        return {name: array[rows] for name, array in self.state.items()}
+    def rows(self, rows: Integers) -> "Rows":
+        """The state of these devices, none of them twice."""
+        everything = len(rows) == len(self) and bool((rows == np.arange(len(rows))).all())
+        return Rows(self.state, None if everything else rows)
 
-    def put(self, rows: Integers, state: State) -> None:
-        """Bring the state of these devices up to date."""
-        for name, array in state.items():
-            self.state[name][rows] = array
-
-    def append(self, devices: list[str], columns: list[tuple[str, ...]], state: State) -> None:
+    def append(self, devices: list[str], columns: list[tuple[str, ...]], state: dict[str, NDArray[Any]]) -> None:
         """Add devices at the end."""
         self.devices += devices
         self.columns += columns

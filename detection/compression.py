@@ -20,19 +20,20 @@ def begin(devices: int, metrics: int) -> dict[str, NDArray[Any]]:
     return {"size": np.zeros((devices, metrics)), "sized": np.zeros((devices, metrics), dtype=np.bool_)}
 
 
-def compressed(state: State, block: Block) -> tuple[Floats, Bools]:
-    """The block's readings on that scale and where there are any; none before m is known."""
+def compressed(state: State, block: Block, devices: Bools) -> tuple[Floats, Bools]:
+    """The readings of `devices` (shape (n,)) on that scale, and where there are any; none before m is known."""
     size, sized = state["size"], state["sized"]
-    there = block.there & sized
+    given = block.there & devices[:, None]
+    there = given & sized
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.where(there, np.sign(block.value) * np.log1p(np.abs(block.value) / size), 0.0)
     if not sized.all():
-        _learn(size, sized, block)
+        _learn(size, sized, block, given)
     return found, there
 
 
-def _learn(size: Floats, sized: Bools, block: Block) -> None:
-    learned = block.there & ~sized
+def _learn(size: Floats, sized: Bools, block: Block, given: Bools) -> None:
+    learned = given & ~sized
     np.copyto(size, size + (np.abs(block.value) - size) / (block.seen + 1), where=learned)
     # A series that was 0 all the time has no size of its own.
     late = learned & (block.seen + 1 >= _AT_LATEST)

@@ -203,6 +203,7 @@ def _block(state: State, time: Integers, value: Floats, elapsed: Floats, usual: 
         interval=state["interval"],
         history=np.where(messages > 0, (time - np.where(messages > 0, state["first"], 0)) / _SECOND, 0.0),
         training=messages < training,
+        declared=training,
         change=usual.change,
         level=usual.level,
         deviation=usual.deviation,

@@ -103,18 +103,18 @@ class Fleet:
     def _judge(self, cohort: Cohort, size: int, found: Messages, chosen: Integers, row: Integers) -> Iterator[Verdicts]:
         if not len(chosen):
             return
-        value, time = found.values(chosen, size), found.time[chosen]
-        state = cohort.rows(row[chosen])
-        fresh, late = self.ensemble.sorted_out(state, time, value)
+        value, time, rows = found.values(chosen, size), found.time[chosen], row[chosen]
+        fresh, late = self.ensemble.sorted_out(cohort.rows(rows), time, value)
         some = np.flatnonzero(np.isfinite(late).any(axis=1))
         if len(some):
-            given = {name: array[some] for name, array in state.items()}
-            yield _verdicts(self.ensemble.judge_late(given, time[some], late[some]), found, chosen[some], late[some])
+            judged = self.ensemble.judge_late(cohort.rows(rows[some]), time[some], late[some])
+            yield _verdicts(judged, found, chosen[some], late[some])
         some = np.flatnonzero(np.isfinite(fresh).any(axis=1))
         if len(some):
-            given = state if len(some) == len(chosen) else {name: array[some] for name, array in state.items()}
-            yield _verdicts(self.ensemble.update(given, time[some], fresh[some]), found, chosen[some], fresh[some])
-            cohort.put(row[chosen[some]], given)
+            state = cohort.rows(rows[some])
+            judged = self.ensemble.update(state, time[some], fresh[some])
+            state.store()
+            yield _verdicts(judged, found, chosen[some], fresh[some])
 
     def _columns(self, readings: Readings) -> Integers:
         """The column of each reading; devices and metrics that are new are taken in."""

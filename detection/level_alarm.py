@@ -55,7 +55,7 @@ def norm(distances: Floats) -> Floats:
     return found
 
 
-def update(state: State, score: Floats, moved: Course, limit: float, judged: Bools) -> tuple[Bools, Bools]:
+def update(state: State, score: Floats, moved: Course, limit: Floats, judged: Bools) -> tuple[Bools, Bools]:
     """Which devices are in alarm, and of which the reference is to be learned anew, each of shape (n,)."""
     was = state["alarm"].copy()
     on, off, lasting, since = state["on"], state["off"], state["lasting"], state["since"]

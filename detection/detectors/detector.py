@@ -38,6 +38,7 @@ class Block:
     interval: seconds that usually lie between two messages of the device, shape (n,).
     history: seconds since the device's first message, shape (n,).
     training: the device is assumed to be normal and nothing is judged yet, shape (n,).
+    declared: messages of the device that somebody declared normal, or the few it is given to start with, shape (n,).
     change: difference from the reading before, 0 where there was none, shape (n, k).
     level, deviation: where the series has been within its last readings, and the deviation of its noise, shape (n, k).
     unrest: mean of the last squared changes, 1 where they are as usual, shape (n, k).
@@ -53,6 +54,7 @@ class Block:
     interval: Floats
     history: Floats
     training: Bools
+    declared: Integers
     change: Floats
     level: Floats
     deviation: Floats
@@ -69,6 +71,12 @@ class Found:
     score: Floats
     alarm: Bools
     contributions: Floats
+
+    @classmethod
+    def nothing(cls, block: Block) -> "Found":
+        """Of devices that a detector has nothing to say of."""
+        zeros = np.zeros(block.value.shape)
+        return cls(zeros[:, :1], np.zeros(len(zeros), np.bool_), zeros)
 
 
 class Detector(Protocol):

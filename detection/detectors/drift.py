@@ -30,7 +30,8 @@ _ABOVE, _ABOVE_AT_FIRST, _MARGIN = 1.1, 0.6, 1.1
 
 class Drift:
     """State a series: `short`, `long`: levels; `most`: largest raw score; `block`, `block_before`: those of the blocks
-    that do not count yet; `turns` and those known one and two blocks ago; `side`; `readings`; `lasting`."""
+    that do not count yet; `turns` and those known one and two blocks ago; `side`; `lasting`; `count`: readings, and
+    `readings`: those since it began anew."""
 
     name: ClassVar[str] = "drift"
     per_device: ClassVar[bool] = False
@@ -41,17 +42,20 @@ class Drift:
 
     def begin(self, devices: int, metrics: int) -> dict[str, NDArray[Any]]:
         names = ("short", "long", "most", "block", "block_before", "turns", "turns_1", "turns_2")
-        more = ("side", "readings", "lasting")
+        more = ("side", "readings", "lasting", "count")
         return {name: np.zeros((devices, metrics)) for name in names + more} | self._probation.begin(devices, metrics)
 
     def update(self, state: State, block: Block) -> Found:
-        there, seen = block.there, block.seen
-        gap = self._gap(state, block)
+        fast = regime.fast(block)
+        if not fast.any():
+            return Found.nothing(block)
+        there, seen = block.there & fast[:, None], block.seen
+        gap = self._gap(state, block, there)
         raw = np.abs(gap)
         known = (state["turns_2"] >= 2) | (state["readings"] > _LONG_KNOWN)
         limit = (_ABOVE + _ABOVE_AT_FIRST * np.exp(-seen / 1200)) * state["most"] + _MARGIN
         # With other metrics beside, `level` knows more of what moves together.
-        armed = there & known & regime.fast(block)[:, None] & (not regime.several(block))
+        armed = there & known & (not regime.several(block))
         score = np.where(armed, raw / limit, 0.0)
         self._turn(state, gap, there)
         free = there & block.calm & (seen >= ARMED)
@@ -66,14 +70,15 @@ class Drift:
             put(state[name], accepted, np.zeros_like(lasting))
         return self._probation.judge(state, block, score)
 
-    def _gap(self, state: State, block: Block) -> Floats:
-        short, long = state["short"], state["long"]
-        first = block.there & (block.seen == 0)
+    def _gap(self, state: State, block: Block, there: Bools) -> Floats:
+        short, long, count = state["short"], state["long"], state["count"]
+        first = there & (count == 0)
         put(short, first, block.value)
         put(long, first, block.value)
-        rising = 1 / (block.seen + 1)
-        put(short, block.there, short + np.maximum(_SHORT, rising) * (block.level - short))
-        put(long, block.there, long + np.maximum(_LONG, rising) * (block.level - long))
+        rising = 1 / (count + 1)
+        put(short, there, short + np.maximum(_SHORT, rising) * (block.level - short))
+        put(long, there, long + np.maximum(_LONG, rising) * (block.level - long))
+        count += there
         gap: Floats = (short - long) / block.deviation
         return gap
 

@@ -31,7 +31,7 @@ _KNOWN = 60
 
 
 class Ewma:
-    """State a series: `mean`, `scale`, `usual`: m, s and E; a device: `smooth`; and those of `Limited`."""
+    """State a series: `mean`, `scale`, `usual`: m, s and E; `count`; a device: `smooth`; and those of `Limited`."""
 
     name: ClassVar[str] = "ewma"
     per_device: ClassVar[bool] = True
@@ -43,11 +43,15 @@ class Ewma:
     def begin(self, devices: int, metrics: int) -> dict[str, NDArray[Any]]:
         shape = (devices, metrics)
         own = {"mean": np.zeros(shape), "scale": np.zeros(shape), "usual": np.full(shape, _NORMAL)}
+        own["count"] = np.zeros(shape)
         return own | {"smooth": np.zeros((devices, 1))} | self._limited.begin(devices, 1)
 
     def update(self, state: State, block: Block) -> Found:
+        slow = regime.slow(block) & regime.several(block)
+        if not slow.any():
+            return Found.nothing(block)
         mean, scale, usual, smooth = state["mean"], state["scale"], state["usual"], state["smooth"]
-        there, seen = block.there, block.seen
+        there, seen = block.there & slow[:, None], state["count"]
         put(mean, there & (seen == 0), block.value)
         away = np.where(there, block.value - mean, 0.0)
         width = np.maximum(scale, block.resolution) + 1e-12
@@ -67,5 +71,5 @@ class Ewma:
         )
         put(scale, there, scale + np.maximum(_SCALE, first) * (distance - scale))
         put(usual, known, usual + np.maximum(_USUAL, 1 / (seen + 50)) * (energy - usual))
-        judged = any_there & regime.slow(block)[:, None] & regime.several(block)
-        return self._limited.judge(state, block, np.where(judged, smooth, np.nan), contributions)
+        seen += there
+        return self._limited.judge(state, block, np.where(any_there, smooth, np.nan), contributions)

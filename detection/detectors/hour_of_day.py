@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detection import compression, extent, fading
+from detection import compression, extent, fading, regime
 from detection.alarms import Hysteresis
 from detection.detectors import range_novelty
 from detection.detectors.detector import Block, Found, State, put
@@ -55,7 +55,10 @@ class HourOfDay:
         }
 
     def update(self, state: State, block: Block) -> Found:
-        y, there = compression.compressed(state, block)
+        judged = regime.slow(block) & (not regime.several(block))
+        if not judged.any():
+            return Found.nothing(block)
+        y, there = compression.compressed(state, block, judged)
         most, usual_away, readings = state["most"], state["away"], state["readings"]
         device = np.arange(len(y))[:, None]
         metric = np.arange(y.shape[1])[None, :]
@@ -76,8 +79,8 @@ class HourOfDay:
         extent.excess(state, y, there)
         raw = np.where(readings > _KNOWN, _WEIGHT * record, 0.0)
         counts = fading.faded(state, raw, there)
-        score = np.where(
-            range_novelty.judged(block), np.minimum(counts / range_novelty.limit(block.interval), _MOST), 0.0
-        )
+        judged &= regime.known_for_long(block) & ~block.training
+        calibrated = np.minimum(counts / range_novelty.limit(block.interval), _MOST)
+        score = np.where(judged[:, None], calibrated, 0.0)
         alarm = self._hysteresis.update(state, score.max(axis=1), ~block.training)
         return Found(score, alarm, score)

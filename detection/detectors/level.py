@@ -10,8 +10,12 @@ and the sum of squares: a few metrics that agree count more than one, and many t
 limit is the 99.65 % quantile of that norm for as many independent normal variables. Of a jump a faster mean f_c, over 6
 readings, counts one fifth at once.
 
+Training rows that somebody declared normal, 256 at least, are believed. A device that started by itself may be in
+the middle of a cycle that it has shown a part of: its scale is learned from 512 messages, and it is judged after
+4,500, by a limit a tenth above the highest norm of its own past (over blocks of 300, known one block late).
+
 Fires on valves, leaks and bearings that move several readings a little for long; fails on what lasts less than some ten
-readings. When the alarm ends is told by `detection.level_alarm`. Needs two metrics and 256 messages.
+readings. When the alarm ends is told by `detection.level_alarm`. Needs two metrics.
 """
 
 from typing import Any, ClassVar
@@ -20,10 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection import level_alarm, regime, wander
-from detection.detectors.detector import Block, Bools, Found, State, put
+from detection.detectors.detector import Block, Bools, Floats, Found, State, put
 from detection.level_alarm import Course
 
-_LEAST_TRAINING = 256
+_DECLARED, _BY_ITSELF = 256, 512
+_JUDGED_FROM = 4500
+_BLOCK = 300
+_ABOVE, _GROWTH = 1.1, 0.1
 _SLOW, _FAST = 0.1, 0.3
 _CLIP, _CLIP_REFERENCE, _CLIP_FAST = 3.0, 2.0, 100.0
 _CAP = 10.0
@@ -36,7 +43,8 @@ _LIMITS = np.array([2.92, 3.20, 3.52, 3.90, 4.38, 5.01])
 
 
 class Level:
-    """State a series: `reference`, `slow`, `fast`: m, e and f; `scale`: s; and those of `wander` and `level_alarm`.
+    """State a series: `reference`, `slow`, `fast`: m, e and f; `scale`: s; a device: `most`, `block`, `block_before`:
+    the highest norms of the past, of this block and of the one before; and those of `wander` and `level_alarm`.
 
     sensitivity: the limit is divided by it; 1 finds faults as weak as can be told from noise at a false alarm about
     every eight hours on eight metrics of pure noise at one reading a second.
@@ -58,36 +66,43 @@ class Level:
             "spread": np.zeros(shape),
             "scale": np.full(shape, np.inf),
             "trained": np.zeros(devices, dtype=np.bool_),
+            "judged": np.zeros(devices, dtype=np.int32),
+            "most": np.zeros(devices),
+            "block": np.zeros(devices),
+            "block_before": np.zeros(devices),
             **wander.begin(devices, metrics),
             **level_alarm.begin(devices, metrics),
         }
 
     def update(self, state: State, block: Block) -> Found:
-        devices, metrics = block.value.shape
-        nothing = Found(np.zeros((devices, 1)), np.zeros(devices, np.bool_), np.zeros((devices, metrics)))
-        if not regime.several(block):
-            return nothing
+        metrics = block.value.shape[1]
+        if metrics == 1 or not regime.fast(block).any():
+            return Found.nothing(block)
         self._finish_training(state, block)
         trained = state["trained"]
         if not trained.all():
             some = ~trained
             wander.learn(state, block, some)
             if not trained.any():
-                return nothing
+                return Found.nothing(block)
         moved = self._follow(state, block)
         near = np.minimum(moved.slow, _CAP)
         limit = float(np.interp(np.log2(metrics), _METRICS, _LIMITS)) / self._sensitivity
         norm = level_alarm.norm(near) / limit
-        judged = trained & regime.fast(block)
-        score = np.where(judged, norm, 0.0)
-        alarm, anew = level_alarm.update(state, score, moved, limit, judged)
+        declared = block.declared >= _DECLARED
+        judged = trained & regime.fast(block) & (declared | (state["judged"] >= _JUDGED_FROM))
+        usual = np.where(declared, 1.0, np.maximum(1.0, _ABOVE * state["most"]))
+        score = np.where(judged, norm / usual, 0.0)
+        alarm, anew = level_alarm.update(state, score, moved, limit * usual, judged)
+        self._remember(state, norm, trained & ~alarm, judged)
         self._learn(state, block, alarm, anew)
-        contributions = np.where(judged[:, None], near / limit, 0.0)
+        contributions = np.where(judged[:, None], near / (limit * usual)[:, None], 0.0)
         return Found(score[:, None], alarm, contributions)
 
     def _finish_training(self, state: State, block: Block) -> None:
-        """The first message after training, and no earlier than 256 are known, sets scale and reference."""
-        ready = ~state["trained"] & ~block.training & (state["rows"] >= _LEAST_TRAINING)
+        """The first message after training sets scale and reference."""
+        enough = np.where(block.declared >= _DECLARED, _DECLARED, _BY_ITSELF)
+        ready = ~state["trained"] & ~block.training & (state["rows"] >= enough)
         rows = np.flatnonzero(ready)
         if len(rows):
             learned = wander.scales(state, rows)
@@ -95,6 +110,18 @@ class Level:
             state["fast"][rows], state["spread"][rows] = learned.fast, learned.spread
             state["scale"][rows] = learned.scale
             state["trained"][rows] = True
+
+    def _remember(self, state: State, norm: Floats, calm: Bools, judged: Bools) -> None:
+        """Highest norms of the past, of devices that judge themselves by those."""
+        most, now, count = state["most"], state["block"], state["judged"]
+        # Once it is judged a drift must not raise the limit that it is judged by.
+        grown = np.where(judged, np.minimum(norm, (1 + _GROWTH) * np.maximum(most, 1.0)), norm)
+        now[:] = np.where(calm, np.maximum(now, grown), now)
+        count += state["trained"]
+        over = state["trained"] & (count % _BLOCK == 0)
+        put(most, over, np.maximum(most, state["block_before"]))
+        put(state["block_before"], over, now)
+        put(now, over, np.zeros_like(now))
 
     def _follow(self, state: State, block: Block) -> Course:
         reference, spread, scale = state["reference"], state["spread"], state["scale"]

@@ -35,7 +35,6 @@ class Missing:
         }
 
     def update(self, state: State, block: Block) -> Found:
-        devices, metrics = block.value.shape
         # Of a device whose metrics come one by one the least is the pause since its last message.
         pause = np.where(np.isfinite(block.elapsed), block.elapsed, np.inf).min(axis=1)
         pause = np.where(np.isfinite(pause), pause, 0.0)
@@ -45,7 +44,7 @@ class Missing:
         longest[:] = np.maximum(longest * (1 - _FADES), taken)
         state["usual"][:] = block.interval
         state["told"][:] = False
-        return Found(np.zeros((devices, 1)), np.zeros(devices, np.bool_), np.zeros((devices, metrics)))
+        return Found.nothing(block)
 
     def overdue(self, state: State, waited: Floats) -> Floats:
         """Scores of devices that have been silent for `waited` seconds, shape (n,); 0 where nothing is known yet."""

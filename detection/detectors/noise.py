@@ -42,10 +42,13 @@ class Noise:
         }
 
     def update(self, state: State, block: Block) -> Found:
+        fast = regime.fast(block)
+        if not fast.any():
+            return Found.nothing(block)
         excess, unrest = state["excess"], block.unrest
         limit = np.clip(1 + excess * self._span, _LEAST, _MOST) * (1 + 20 / np.maximum(block.seen, 20))
-        armed = block.there & (block.seen >= ARMED)
-        score = np.where(armed & regime.fast(block)[:, None], unrest / limit, 0.0)
+        armed = block.there & (block.seen >= ARMED) & fast[:, None]
+        score = np.where(armed, unrest / limit, 0.0)
         pace = np.where(block.calm & (score <= 1), np.where(unrest > 2.5, 0.05, 1.0), 0.01)
         gain = pace * np.maximum(1 / 1000, 1 / (block.seen * 0.4 + 60))
         put(excess, armed & (unrest > 1), excess + gain * (np.minimum(unrest, 5) - 1 - excess))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detection import compression, extent, fading, regime
 from detection.alarms import Hysteresis
-from detection.detectors.detector import Block, Bools, Floats, Found, State
+from detection.detectors.detector import Block, Floats, Found, State
 
 _MEAN_OF = 20
 _STREAMS = 2
@@ -30,13 +30,6 @@ def limit(interval: Floats) -> Floats:
     hour for a record, each of them smaller."""
     faster = np.maximum(_LIMIT_SECONDS / np.clip(interval, 1e-3, _LIMIT_SECONDS), 1.0)
     found: Floats = (_LIMIT * faster**_LIMIT_POWER)[:, None]
-    return found
-
-
-def judged(block: Block) -> Bools:
-    """Devices whose records say something, shape (n, 1)."""
-    speaks = regime.slow(block) & regime.known_for_long(block) & ~block.training
-    found: Bools = speaks[:, None] & (not regime.several(block))
     return found
 
 
@@ -64,7 +57,10 @@ class RangeNovelty:
         }
 
     def update(self, state: State, block: Block) -> Found:
-        y, there = compression.compressed(state, block)
+        judged = regime.slow(block) & (not regime.several(block))
+        if not judged.any():
+            return Found.nothing(block)
+        y, there = compression.compressed(state, block, judged)
         readings, total = state["readings"], state["sum"]
         device, metric = np.nonzero(there)
         place = readings[device, metric] % _MEAN_OF
@@ -75,6 +71,7 @@ class RangeNovelty:
         use = np.stack([there, there & (readings >= _MEAN_OF)], axis=-1)
         raw = extent.excess(state, streams, use).max(axis=-1)
         counts = fading.faded(state, np.where(readings > _KNOWN, raw, 0.0), there)
-        score = np.where(judged(block), np.minimum(counts / limit(block.interval), _MOST), 0.0)
+        judged &= regime.known_for_long(block) & ~block.training
+        score = np.where(judged[:, None], np.minimum(counts / limit(block.interval), _MOST), 0.0)
         alarm = self._hysteresis.update(state, score.max(axis=1), ~block.training)
         return Found(score, alarm, score)

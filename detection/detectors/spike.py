@@ -47,17 +47,19 @@ class Spike:
         }
 
     def update(self, state: State, block: Block) -> Found:
+        fast = regime.fast(block)
+        if not fast.any():
+            return Found.nothing(block)
         excess, beyond = state["excess"], state["beyond"]
         z = np.abs(block.value - block.level) / (1.03 * block.deviation)
-        judged = block.there & (block.seen >= ARMED) & regime.fast(block)[:, None]
+        judged = block.there & (block.seen >= ARMED) & fast[:, None]
         score = np.where(judged, z / self._limit(excess, block.seen), 0.0)
-        learned = block.there & (block.seen >= ARMED)
         pace = np.where(block.calm & (score <= 1), np.where(block.unrest > 2.5, 0.05, 1.0), 0.01)
         far = z > 2
         gain = pace * np.maximum(1 / 2000, 1 / (block.seen + 50))
-        put(beyond, learned, beyond + gain * (far - beyond))
+        put(beyond, judged, beyond + gain * (far - beyond))
         gain = pace * np.maximum(1 / 200, 1 / (block.seen * beyond + 20))
-        put(excess, learned & far, excess + gain * (np.minimum(z, 5) - 2 - excess))
+        put(excess, judged & far, excess + gain * (np.minimum(z, 5) - 2 - excess))
         return self._probation.judge(state, block, score)
 
     def _limit(self, excess: Floats, seen: NDArray[np.int64]) -> Floats:

@@ -43,22 +43,26 @@ class Stuck:
         return {name: np.zeros((devices, metrics)) for name in names} | self._probation.begin(devices, metrics)
 
     def update(self, state: State, block: Block) -> Found:
+        fast = regime.fast(block)
+        if not fast.any():
+            return Found.nothing(block)
+        there = block.there & fast[:, None]
         run, longest, changes = state["run"], state["longest"], state["changes"]
         before = run.copy()
-        later = block.there & (block.seen > 0)
+        later = there & (block.seen > 0)
         equal = later & (block.change == 0)
-        put(run, block.there, np.where(equal, run + 1, 0.0))
+        put(run, there, np.where(equal, run + 1, 0.0))
         limit = np.maximum(self._span / -np.log(self._chance(state, block)), 1.5 * longest + 3)
         changed = later & (block.change != 0)
         changes += changed & (changes < _CHANGES)
-        armed = block.there & (block.seen >= ARMED) & (changes >= _CHANGES) & regime.fast(block)[:, None]
+        armed = there & (block.seen >= ARMED) & (changes >= _CHANGES)
         score = np.where(armed, run / limit, 0.0)
         normal = changed & (state["last_score"] <= 1)
         self._learn(state, normal, before)
         put(longest, normal, np.maximum(longest * _FORGET, before))
         usual = equal & ((block.seen < ARMED) | (run > _ACCEPTED))
         put(longest, usual, np.maximum(longest, run))
-        put(state["last_score"], block.there, score)
+        put(state["last_score"], there, score)
         return self._probation.judge(state, block, score)
 
     def _chance(self, state: State, block: Block) -> NDArray[np.float64]:
