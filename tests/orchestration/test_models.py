@@ -25,7 +25,7 @@ KEY = "of these tests"
 ASSETS = [training_set, isolation_forest, autoencoder, model_evaluation, champion_model]
 CHECKS = [checks.training_set_checks, checks.champions_beat_chance, checks.champions_are_whole]
 TINY = {
-    "training_set": {"source": "generated", "devices": 20, "minutes": 50, "interval_seconds": 2.0},
+    "training_set": {"source": "generated", "devices": 40, "minutes": 40, "interval_seconds": 2.0},
     "isolation_forest": {"trees": 30},
     "lstm_autoencoder": {"encoder": [16, 8], "decoder": [8, 16], "epochs": 2, "most_sequences": 600},
     "model_evaluation": {"rounds": 60, "most_rows": 3000},
