@@ -101,6 +101,8 @@ def last_batch(checkpoint: Path) -> str | None:
 
 def stored_fleets(spark: SparkSession, checkpoint: Path) -> list[Fleet]:
     """The fleet of each shard after the last finished batch."""
+    # Spark begins what finds state stores with its queries, of which this session has none.
+    spark.streams.active  # noqa: B018
     ensemble = standard.ensemble()
     heads = {
         row["shard"]: Head(*(bytes(part) if isinstance(part, bytearray) else part for part in row["value"]))
