@@ -33,8 +33,8 @@ FIELDS = {
     "quality_result": "day table check severity passed examined offenders observed detail checked_at",
     "training_reading": "version origin part device_id metric event_time value abnormal kind",
     "model_version": "name version role since by why trained_on was_champion",
-    "model_score": "judged_at name version role data training_set kind rows abnormal threshold roc_auc pr_auc precision "
-    "recall f1 false_alarm_rate against difference difference_low difference_high curve_recall curve_precision "
+    "model_score": "judged_at name version role data training_set kind rows abnormal threshold roc_auc pr_auc "
+    "precision recall f1 false_alarm_rate against difference difference_low difference_high curve_recall curve_precision "
     "curve_false_alarm_rate",
 }
 SCHEMAS = sorted(file.stem for file in avro.FOLDER.glob("*.avsc"))

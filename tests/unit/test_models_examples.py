@@ -35,7 +35,8 @@ def test_a_message_has_the_label_of_any_of_its_readings(given):
     faulty = found.where(found.abnormal)
     assert (faulty.time // SECOND).tolist() == list(range(1300, 1310))
     assert (set(faulty.device), set(faulty.kind), set(faulty.part)) == ({0}, {"spike"}, {TEST})
-    assert faulty.x.max(axis=1).min() > np.quantile(found.x[~found.abnormal].max(axis=1), 0.99)
+    # How long a fault stands out is the detectors' affair; that it begins in its own row is that of this module.
+    assert faulty.x[0].max() > 2 * np.quantile(found.x[~found.abnormal].max(axis=1), 0.99)
     assert {part: set(found.device[found.part == part]) for part in (TRAIN, VALIDATION)} == {
         TRAIN: {0},
         VALIDATION: {1},
