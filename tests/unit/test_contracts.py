@@ -34,8 +34,8 @@ FIELDS = {
     "training_reading": "version origin part device_id metric event_time value abnormal kind",
     "model_version": "name version role since by why trained_on was_champion",
     "model_score": "judged_at name version role data training_set kind rows abnormal threshold roc_auc pr_auc "
-    "precision recall f1 false_alarm_rate against difference difference_low difference_high curve_recall curve_precision "
-    "curve_false_alarm_rate",
+    "precision recall f1 false_alarm_rate against difference difference_low difference_high curve_recall "
+    "curve_precision curve_false_alarm_rate",
 }
 SCHEMAS = sorted(file.stem for file in avro.FOLDER.glob("*.avsc"))
 AS_JSON = [name for name in SCHEMAS if name != "dead_letter"]
