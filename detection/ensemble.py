@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detection import reference
 from detection.detectors.detector import Block, Bools, Detector, Floats, Integers, State
 from detection.detectors.missing import Missing
+from detection.limited import MOST
 
 _SECOND = 1e6
 _HOUR = 3_600_000_000
@@ -176,7 +177,10 @@ class Ensemble:
             abnormal = np.zeros(value.shape, np.bool_)
             for number, detector in enumerate(self.detectors):
                 found = detector.update(Own(state, detector.name), block)
-                by_detector[:, number], alarms[:, number] = found.score.max(axis=1), found.alarm
+                highest = found.score.max(axis=1)
+                # Readings near the largest double overflow in any square.
+                by_detector[:, number] = np.minimum(np.nan_to_num(highest, nan=0.0, posinf=MOST), MOST)
+                alarms[:, number] = found.alarm
                 if value.shape[1] > 1:
                     metrics[:, number] = found.contributions.argmax(axis=1)
                 if detector.momentary:

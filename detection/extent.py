@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from detection.detectors.detector import Bools, Floats, State, put
 
-_GATE = 2.5 * 1.25  # a normal deviation is 1.25 mean distances
+_GATE = 2.5
+_MEAN_DISTANCE = 1.25  # a normal deviation is 1.25 mean distances
 _MEMORY = 2000
 _CLIPPED_FROM, _CLIP = 50, 5.0
 _GROWTH, _GROWTH_FROM = 0.5, 100
@@ -39,16 +40,17 @@ def width(state: State) -> Floats:
     return found
 
 
-def excess(state: State, figure: Floats, there: Bools) -> Floats:
-    """By how much each figure lies outside, in widths, by what was seen before; then it is taken in."""
+def excess(state: State, figure: Floats, there: Bools) -> tuple[Floats, Floats]:
+    """By how much each figure lies outside, in widths, and how many deviations from the mean, both by what was seen
+    before; then it is taken in."""
     highest, lowest, mean, distance = (state[name] for name in ("highest", "lowest", "mean", "distance"))
     count = state["count"]
     wide = width(state)
     seen = count > 0
     outside = np.where(there & seen, np.maximum(figure - highest, lowest - figure), 0.0)
     away = figure - mean
-    far = np.abs(away) >= _GATE * distance
-    found: Floats = np.where((outside > 0) & far, outside / (np.where(seen, wide, 0.0) + _LEAST), 0.0)
+    deviations = np.abs(away) / (_MEAN_DISTANCE * distance + _LEAST)
+    found: Floats = np.where((outside > 0) & (deviations >= _GATE), outside / (np.where(seen, wide, 0.0) + _LEAST), 0.0)
     count += there
     gain = 1 / np.clip(count, 1, _MEMORY)
     most = np.where(count < _CLIPPED_FROM, np.inf, _CLIP * distance)
@@ -64,4 +66,4 @@ def excess(state: State, figure: Floats, there: Bools) -> Floats:
     raised = np.where(seen, lowest + np.maximum(mean - usual - lowest, 0) * _SHRINK, np.inf)
     put(highest, there, np.maximum(shrunk, top))
     put(lowest, there, np.minimum(raised, bottom))
-    return found
+    return found, np.where(there, deviations, 0.0)

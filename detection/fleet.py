@@ -44,6 +44,17 @@ class Verdicts:
         return Verdicts(**{item.name: getattr(self, item.name)[chosen] for item in fields(self)})
 
 
+@dataclass(frozen=True)
+class Silence:
+    """A device that stopped sending after `last` (microseconds since 1970); `score`: how many times as long as it
+    may; `metric`: the first of its metrics."""
+
+    device: str
+    metric: str
+    last: int
+    score: float
+
+
 class Fleet:
     """What `ensemble` knows of each device that has sent something.
 
@@ -91,6 +102,19 @@ class Fleet:
             )
         ]
         return _in_order(verdicts, len(self.ensemble.names))
+
+    def silent(self, now: int) -> list[Silence]:
+        """Devices that have been silent at `now` (microseconds since 1970) for longer than they ever were, each told
+        once a silence."""
+        found = []
+        for cohort in self.cohorts.values():
+            score, new = self.ensemble.overdue(cohort.state, now)
+            last = cohort.state["last"].max(axis=1)
+            found += [
+                Silence(cohort.devices[row], cohort.columns[row][0], int(last[row]), float(score[row]))
+                for row in np.flatnonzero(new).tolist()
+            ]
+        return found
 
     def forget_before(self, time: int) -> int:
         """Forget devices that have sent nothing since `time` (microseconds since 1970); how many they were."""

@@ -18,7 +18,7 @@ from detection.ensemble import Ensemble
 TRAINING = 60
 ONCE_IN = 36e6
 """Readings that one detector may find one false alarm in: 10,000 hours of one sensor at a reading a second."""
-_DEVICE_RATE = 1e-3
+_DEVICE_RATE = 1e-5
 _TEXTBOOK_RATE = 1e-4
 
 

@@ -5,8 +5,9 @@
 the slope over about two minutes of readings at one a second, in units of the noise. The limit is a little above the
 largest raw score of the series' own past, taken over blocks of 300 readings and known one block late, so that a drift
 does not raise the limit it is judged by. Most machines swing: nothing is said before the level has turned twice, or
-after 4,500 readings. Fires on drifts that are steeper than the machine's usual cycles; one that climbs no faster than
-those is found only by what follows (a step back, a limit). An alarm of 1,800 readings is taken as the usual.
+after 4,500 readings. Fires on drifts that are steeper than the machine's usual cycles; it fails on one that climbs no
+faster than those, which is found only by what follows (a step back, a limit). An alarm of 1,800 readings is taken as
+the usual.
 """
 
 from typing import Any, ClassVar

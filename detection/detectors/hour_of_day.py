@@ -21,7 +21,7 @@ from detection.detectors.detector import Block, Found, State, put
 _TIMES = 96
 _DAYS = 7
 _KNOWN = 60
-_GATE = 2.5 * 1.25
+_GATE, _MEAN_DISTANCE = 2.5, 1.25
 _MEMORY = 2000
 _CLIP = 5.0
 _FADES = 1 / 32_000
@@ -69,7 +69,8 @@ class HourOfDay:
         away = np.where(known, np.abs(y - usual), 0.0)
         before = extent.width(state)
         record = np.where(np.isfinite(before), np.maximum(away - most, 0) / (np.maximum(before, 0) + 1e-9), 0.0)
-        record[away < _GATE * usual_away] = 0.0
+        usual_before = usual_away.copy()
+        record[away < _GATE * _MEAN_DISTANCE * usual_before] = 0.0
         clipped = np.where(usual_away > 0, np.minimum(away, _CLIP * usual_away), away)
         put(usual_away, known, usual_away + (clipped - usual_away) / np.clip(readings, 1, _MEMORY))
         put(most, there, np.maximum(most * (1 - _FADES), away))
@@ -82,5 +83,7 @@ class HourOfDay:
         judged &= regime.known_for_long(block) & ~block.training
         calibrated = np.minimum(counts / range_novelty.limit(block.interval), _MOST)
         score = np.where(judged[:, None], calibrated, 0.0)
-        alarm = self._hysteresis.update(state, score.max(axis=1), ~block.training)
+        far = away >= range_novelty.CERTAIN * _MEAN_DISTANCE * usual_before
+        certain = far | (record >= range_novelty.LARGE)
+        alarm = self._hysteresis.update(state, np.where(certain, score, 0.0).max(axis=1), ~block.training)
         return Found(score, alarm, score)

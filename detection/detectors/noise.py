@@ -4,7 +4,7 @@
 
 a variance ratio of now to usual, 1 as usual. The clip keeps one spike from counting as noise. Its tail beyond 1 is
 taken as exponential with the measured mean excess t: limit = 1 + t ln(0.3 / rate), at least 7 and at most 11, wider
-while few readings are known. Fires within a few readings of noise that is four times as strong; fails on noise that
+while few readings are known. Fires on noise that is four times as strong, within a few readings; fails on noise that
 grows over hours, which becomes the usual.
 """
 

@@ -5,8 +5,8 @@
 
 Records fade (`detection.fading`). Judges single metrics that are reported seldom, after half a day: there the past is
 the only measure. The limit falls with the time between readings to about as many records an hour: 0.0085 from five
-minutes on. Fires on new extremes and on new lasting levels; fails on what is unusual only for its time of day
-(`hour_of_day`), or smaller than what was before.
+minutes on; an alarm takes five robust deviations besides, or a quarter of the width. Fires on new extremes and on new
+lasting levels; fails on what is unusual only for its time of day (`hour_of_day`), or smaller than what was before.
 """
 
 from typing import Any, ClassVar
@@ -23,6 +23,9 @@ _STREAMS = 2
 _KNOWN = 60
 _LIMIT, _LIMIT_SECONDS, _LIMIT_POWER = 0.0085, 300.0, 0.6
 _MOST = 1e6
+CERTAIN, LARGE = 5.0, 0.25
+"""A record is an alarm from five robust deviations from the mean on, or a quarter of the width beyond it. Every series
+sets records, on pure noise one in n / 2 readings: those rank high and ring nobody."""
 
 
 def limit(interval: Floats) -> Floats:
@@ -69,9 +72,11 @@ class RangeNovelty:
         readings += there
         streams = np.stack([y, total / _MEAN_OF], axis=-1)
         use = np.stack([there, there & (readings >= _MEAN_OF)], axis=-1)
-        raw = extent.excess(state, streams, use).max(axis=-1)
+        excess, deviations = extent.excess(state, streams, use)
+        raw = excess.max(axis=-1)
         counts = fading.faded(state, np.where(readings > _KNOWN, raw, 0.0), there)
         judged &= regime.known_for_long(block) & ~block.training
         score = np.where(judged[:, None], np.minimum(counts / limit(block.interval), _MOST), 0.0)
-        alarm = self._hysteresis.update(state, score.max(axis=1), ~block.training)
+        certain = (np.where(excess > 0, deviations, 0.0).max(axis=-1) >= CERTAIN) | (raw >= LARGE)
+        alarm = self._hysteresis.update(state, np.where(certain, score, 0.0).max(axis=1), ~block.training)
         return Found(score, alarm, score)

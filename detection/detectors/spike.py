@@ -6,7 +6,8 @@ The limit is the distance that normal noise goes beyond once in 1/rate readings.
 measured: t is the mean excess of z over 2, which is 0.373 for a normal distribution and grows with heavier tails. From
 0.373 to 0.6 the limit goes from the normal one to the exponential tail's, 2 + t ln(0.0455 / rate), and on along that
 (mean excess: Davison and Smith, Journal of the Royal Statistical Society B 52(3), 1990). The fewer readings are known,
-the wider. Fires on single wrong readings and on steps; a level that stays is taken as the new one after 8 readings.
+the wider. Fires on single wrong readings and on steps; fails on
+what comes slowly. A level that stays is taken as the new one after 8 readings.
 """
 
 from statistics import NormalDist

@@ -6,7 +6,7 @@
 p is an upper bound on the chance that a reading equals the one before, the larger of that over all readings and that
 within runs (a quantised sensor repeats in stretches), so p^run is how likely a run is by chance. Both are learned when
 a run ends, never while it lasts: one that lasts would raise its own limit for ever. A series counts as varying after
-ten changes; a constant one never alarms. Fires within some ten readings on a sensor with noise; fails on one that
+ten changes; a constant one never alarms. Fires on a sensor with noise within some ten readings; fails on one that
 seldom changes anyway. A run of 3,000 readings is taken as the usual.
 """
 
