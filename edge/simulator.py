@@ -107,7 +107,7 @@ class Simulator:
         tails = [self._tails[s] for s in senders]
         rows = np.flatnonzero(self.fleet.multi[sensor])
         if len(rows):
-            battery, signal = self._condition(index[rows], sensor[rows], due[rows])
+            battery, signal = self.condition(index[rows], sensor[rows], due[rows])
             for row, charge, strength in zip(rows.tolist(), battery.tolist(), signal.tolist(), strict=True):
                 tails[row] = wire.condition(charge, strength) + tails[row]
         parts = zip(senders, wire.timestamps(due), value.tolist(), tails, strict=True)
@@ -165,7 +165,7 @@ class Simulator:
         level: Floats = members.level[sensor] + members.daily_swing[sensor] * day + members.cycle_swing[sensor] * cycle
         return level
 
-    def _condition(self, index: Integers, sensor: Integers, due: Integers) -> tuple[Floats, Floats]:
+    def condition(self, index: Integers, sensor: Integers, due: Integers) -> tuple[Floats, Floats]:
         """Battery (%) and signal (dBm) of the devices that report them."""
         days = (due - self.start) / (1e6 * shapes.DAY_SECONDS)
         charge = self.fleet.battery[sensor] - self.fleet.battery_a_day[sensor] * days

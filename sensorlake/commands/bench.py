@@ -165,6 +165,48 @@ def lakehouse(
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
+@bench.command()
+def injected(
+    *,
+    sensors: Annotated[int, typer.Option(min=10, max=100_000, help="Each sends one reading a second.")] = 10_000,
+    seconds: Annotated[int, typer.Option(min=300, max=86_400, help="Length of the run.")] = 1800,
+    faults: Annotated[float, typer.Option(min=0, max=1, help="Share of the sensors with injected faults.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same fleet, values and faults.")] = 0,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
+) -> None:
+    """Share of injected spikes, drifts, stuck and noisy sensors found, false alarms, and readings judged a second."""
+    import orjson  # noqa: PLC0415  heavy modules are imported by the command that needs them
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from benchmarks import injected as benchmark  # noqa: PLC0415
+
+    began = time.monotonic()
+
+    def report(event: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
+        sys.stderr.flush()
+
+    document = benchmark.run(sensors, seconds, faults, seed, report)
+    if json is not None:
+        json.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    table = Table("fault", "episodes", "found %", "met", "with 5 s after it %", "delay p50 s", "p95 s")
+    for each in document["kinds"]:
+        shares = [f"{100 * each['found']:.1f}", _met(each["found"] >= benchmark.AIMS["found"])]
+        rest = [f"{100 * each['found_late']:.1f}", f"{each['delay_p50']:.0f}", f"{each['delay_p95']:.0f}"]
+        table.add_row(each["kind"], f"{each['episodes']:,}", *shares, *rest)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    rate, bound = document["false_episodes_per_10000_hours"], document["at_most_per_10000_hours"]
+    console.print(
+        f"{document['false_episodes']} false episodes in {document['normal_sensor_hours']:,.0f} normal sensor-hours: "
+        f"{rate:g} in 10,000" + (f", at most {bound:g} with 95 % confidence" if bound else "")
+    )
+    console.print(f"{document['readings_per_cpu_second']:,} readings a CPU second, aim >= 1,000,000")
+    conditions = document["machine"]
+    console.print(f"{conditions['cpu']}, {conditions['cores']} cores, load before {conditions['load_average_before']}")
+
+
 @bench.command("model-server")
 def model_server(
     *,
