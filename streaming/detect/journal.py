@@ -22,7 +22,6 @@ from detection.ensemble import Ensemble
 from detection.fleet import Fleet
 from streaming.detect import step
 
-HEAD = "sequence BIGINT, token BINARY, snapshot_sequence BIGINT, snapshot_bytes BIGINT, steps_bytes BIGINT"
 PART_BYTES = 4 << 20
 MOST_STEPS = 240
 """Between two snapshots: what a restart judges again."""

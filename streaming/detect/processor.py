@@ -66,7 +66,8 @@ class Detect(StatefulProcessor):
         began = verdicts.where(verdicts.began.astype(bool))
         alarms = outgoing.rows(known.fleet, taken, began, datetime.now(UTC))
         _at_hand[place] = self._journal.append(known, step.dump(taken.readings))
-        yield alarms
+        if len(alarms):
+            yield alarms
 
     def close(self) -> None:
         """Nothing to close: Spark owns the state, and the worker keeps its fleets."""
