@@ -57,6 +57,9 @@ def evaluate(
     pictures: Annotated[
         Path | None, typer.Option(help="Folder for PR and ROC curves, one SVG file a set.", metavar="DIR")
     ] = None,
+    draw: Annotated[
+        list[str] | None, typer.Option(help="A run to draw into that folder too; may be repeated.", metavar="RUN")
+    ] = None,
 ) -> None:
     """Judge labelled runs by each detector alone and by all together, and print how good each is, side by side.
 
@@ -67,6 +70,11 @@ def evaluate(
     from edge import runs as run_files  # noqa: PLC0415
 
     chosen, recordings = _read(inputs, runs)
+    known = [run.name for run in chosen]
+    if unknown := [name for name in draw or [] if name not in known]:
+        raise SettingsError(f"--draw {unknown[0]!r}: {runs} lists no such run; the first one there is {known[0]!r}")
+    if draw and pictures is None:
+        raise SettingsError("--draw needs --pictures DIR, the folder that the picture goes into")
     labels = [run_files.labels(run) for run in chosen]
     rows = _rows(chosen, recordings)
     judged = {"all together": offline.judge(standard.ensemble(), rows)}
@@ -89,6 +97,12 @@ def evaluate(
         ):
             curves = {name: judging.curves(each) for name, each in verdicts.items() if name != "never stops"}
             drawn.draw(pictures / f"{group or 'runs'}.svg", group or "runs", curves)
+
+    for name in draw or []:
+        place = known.index(name)
+        found, recording = judged["all together"][place], recordings[place]
+        run = drawn.Run(recording.metrics, recording.time, recording.value, found.score, found.alarm, labels[place])
+        drawn.draw_run((pictures or Path()) / f"{name.removesuffix('.csv').replace('/', '-')}.svg", name, run)
 
 
 def _read(inputs: Path, runs: Path) -> "tuple[list[Run], list[Recording]]":
