@@ -73,24 +73,25 @@ def messages(given: LabelledReadings, ensemble: Ensemble, settling: int) -> Exam
 
 
 def windows(given: LabelledReadings, length: int = sequences.LENGTH, step: int = 1) -> Examples:
-    """The sequences of each series. One is abnormal where a reading in it is, of the kind of the newest such reading.
-    The scale of a series is that of its normal readings outside the test part; series without any are left out."""
+    """The sequences of each series. One is abnormal where a reading in it is, of the kind of the newest such reading."""
     readings = given.readings
     _, series = np.unique(np.stack([readings.device, readings.metric]), axis=1, return_inverse=True)
-    series = series.reshape(-1)
-    panes = sequences.panes(series, readings.time, readings.value)
-    order, first = _groups(given, panes.of)
-    rows = order[first]
-    abnormal, part = given.abnormal[rows], given.part[rows]
-    scale = sequences.scale(panes, ~abnormal & (part != TEST), int(series.max(initial=-1)) + 1)
-    figures = sequences.normalised(panes, scale)
-    ends = sequences.ends(panes, length, step)
-    ends = ends[np.isfinite(scale.centre[panes.series[ends]])]
-    newest = np.maximum.accumulate(np.where(abnormal, np.arange(len(panes)), -1))[ends] if len(ends) else ends
-    inside = newest > ends - length
+    found = sequences.windows(series.reshape(-1), readings.time, readings.value)
+    order, first = _groups(given, found.pane)
+    rows = order[first]  # one reading of each pane, an abnormal one where there is one
+    ends = sequences.ends(found, length, step)
+    last = found.newest[ends]
+    newest = np.maximum.accumulate(np.where(given.abnormal[rows], np.arange(len(rows)), -1))[last]
+    inside = newest >= found.oldest[ends - length + 1]
     kind = np.where(inside, given.kind[rows][newest], NORMAL)
-    device, time = readings.device[rows][ends], panes.start[ends] + sequences.WINDOW_MICROS
-    return Examples(sequences.cut(figures, ends, length), inside, kind, part[ends], device, time)
+    return Examples(
+        x=sequences.cut(found.figures, ends, length),
+        abnormal=inside,
+        kind=kind,
+        part=given.part[rows][last],
+        device=readings.device[rows][last],
+        time=found.end[ends],
+    )
 
 
 def coded(names: Sequence[str]) -> tuple[list[str], Integers]:

@@ -1,11 +1,19 @@
-"""What the LSTM autoencoder looks at: the last 50 windows of ten seconds of one series, six figures each.
+"""What the LSTM autoencoder looks at: the last 50 windows of one series, six figures each.
 
-    figures      mean, stddev (population), min, max, count, range of the readings in [start, start + 10 s)
+    windows      [end - 60 s, end), one every ten seconds: the `sliding_60s` of the table features
+    figures      mean, stddev (population), min, max, count, range of the readings in the window
     normalised   mean, min, max: (x - centre) / spread;  stddev, range: x / spread;  count: x / usual count;
                  all clipped to +- 10, so that one wild value does not outweigh a whole sequence
 
-centre, spread and usual count are those of the series' own normal time, so that one model serves all series. Windows
-without a reading are left out: a series that sends once a minute has sequences, too.
+centre, spread and usual count are those of the sequence itself, by medians, so that what is abnormal in less than half
+of it hardly moves them:
+
+    centre = median(mean)    spread^2 = median(stddev^2) + (1.4826 median|mean - centre|)^2    usual = median(count)
+
+So one model serves all series, at any level and while the level wanders, and a series is scored as soon as it has 50
+windows. A scale learned from a fixed normal time grows old: after an hour three normal sequences in ten were beyond the
+threshold, and one in forty is so (docs/models.md). Windows without a reading are left out: a series that sends once a
+minute has sequences, too.
 """
 
 from dataclasses import dataclass
@@ -17,95 +25,109 @@ from detection.groups import Floats, Groups, Integers
 
 FEATURES = ("mean", "stddev", "min", "max", "count", "range")
 LENGTH = 50
-WINDOW_MICROS = 10_000_000
-LONGEST_PAUSE = 60 * WINDOW_MICROS
+KIND = "sliding_60s"
+EVERY_MICROS = 10_000_000
+WINDOW_MICROS = 60_000_000
+LONGEST_PAUSE = 60 * EVERY_MICROS
 """A longer pause between two windows ends a sequence: what was before it says nothing of what comes after."""
 
+_PANES = WINDOW_MICROS // EVERY_MICROS
 _CLIP = 10.0
 _LEAST_OF_VALUE = 1e-6
 _LEAST = 1e-9
+_OF_DEVIATION = 1.4826
+_MEAN, _STDDEV, _COUNT = (FEATURES.index(name) for name in ("mean", "stddev", "count"))
+_PLACED = [FEATURES.index(name) for name in ("mean", "min", "max")]
+_SIZED = [FEATURES.index(name) for name in ("stddev", "range")]
+_SEQUENCES = 4096
 
 Sequences = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Panes:
-    """Windows that hold a reading, ordered by series and time, shape (panes,); figures (panes, 6) as in `FEATURES`.
+class Windows:
+    """Windows that hold a reading, ordered by series and time, shape (windows,); figures (windows, 6) as in `FEATURES`.
 
-    of: the pane of each reading that was given, shape (readings,).
+    Readings are counted in panes of ten seconds, those of one series in order of time. pane: of each reading that was
+    given, shape (readings,). oldest, newest: the first and the last pane of each window that holds a reading.
     """
 
     series: Integers
-    start: Integers
+    end: Integers
     figures: Floats
-    of: Integers
+    oldest: Integers
+    newest: Integers
+    pane: Integers
 
     def __len__(self) -> int:
         return len(self.series)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What is normal for each series, shape (series,): centre and spread in the metric's unit, readings in a window;
-    NaN for a series of which nothing is known."""
-
-    centre: Floats
-    spread: Floats
-    count: Floats
-
-
-def panes(series: Integers, time: Integers, value: Floats) -> Panes:
-    """The windows of readings in any order. series: 0, 1, ...; time: microseconds since 1970; value: finite."""
-    begin = time // WINDOW_MICROS
-    keys, of = np.unique(np.stack([series, begin]), axis=1, return_inverse=True)
+def windows(series: Integers, time: Integers, value: Floats) -> Windows:
+    """The windows of readings in any order, but those that end after the pane of the newest reading of all: what else
+    will be in them is not known. series: 0, 1, ...; time: microseconds since 1970; value: finite."""
+    ten = time // EVERY_MICROS
+    first = int(ten.min()) if len(ten) else 0
+    slots = int(ten.max()) - first + 1 if len(ten) else 1
+    panes, of = np.unique(series * slots + (ten - first), return_inverse=True)
     of = of.reshape(-1)
-    groups = Groups(of, keys.shape[1])
-    count = groups.total(np.ones(len(value)))
-    mean = groups.total(value) / np.maximum(count, 1)
-    # In two passes: of values around 1000 hPa the difference of squares would lose the noise.
-    stddev = np.sqrt(groups.total((value - mean[of]) ** 2) / np.maximum(count, 1))
-    least, greatest = groups.least(value), groups.greatest(value)
-    figures = np.stack([mean, stddev, least, greatest, count, greatest - least], axis=1)
-    return Panes(keys[0], keys[1] * WINDOW_MICROS, figures, of)
+    figures = _counted(Groups(of, len(panes)), np.ones(len(value)), value, np.zeros(len(value)), value, value)
+    # The pane that ends a window, and the five before it.
+    pane, later = (part.reshape(-1) for part in np.indices((len(panes), _PANES)))
+    closed = panes[pane] % slots + later < slots
+    pane, later = pane[closed], later[closed]
+    found, window = np.unique(panes[pane] + later, return_inverse=True)
+    groups = Groups(window.reshape(-1), len(found))
+    mean, stddev, least, greatest, count, _ = (figures[pane, place] for place in range(len(FEATURES)))
+    return Windows(
+        series=found // slots,
+        end=(first + found % slots + 1) * EVERY_MICROS,
+        figures=_counted(groups, count, mean, stddev, least, greatest),
+        oldest=groups.least(pane).astype(np.int64),
+        newest=groups.greatest(pane).astype(np.int64),
+        pane=of,
+    )
 
 
-def scale(given: Panes, normal: NDArray[np.bool_], series_count: int) -> Scale:
-    """The scale of each series by those of its panes that are normal."""
-    groups = Groups(given.series[normal], series_count)
-    mean, stddev, count = (given.figures[normal, place] for place in (0, 1, 4))
-    centre = groups.mean(mean, count)
-    within, between = groups.mean(stddev**2, count), groups.mean((mean - centre[groups.of]) ** 2, count)
-    usual = groups.mean(count, np.ones(len(count)))
-    return Scale(centre, np.sqrt(within + between), usual)
-
-
-def normalised(given: Panes, scale: Scale) -> Sequences:
-    """The figures on the scale of their series, float32 of shape (panes, 6); NaN where that is not known."""
-    centre, spread, count = (part[given.series, None] for part in (scale.centre, scale.spread, scale.count))
-    spread = np.maximum(spread, np.maximum(_LEAST_OF_VALUE * np.abs(centre), _LEAST))
-    moved, figures = (given.figures - centre) / spread, given.figures
-    places = {name: place for place, name in enumerate(FEATURES)}
-    found = np.empty_like(figures)
-    for name in ("mean", "min", "max"):
-        found[:, places[name]] = moved[:, places[name]]
-    for name in ("stddev", "range"):
-        found[:, places[name]] = figures[:, places[name]] / spread[:, 0]
-    found[:, places["count"]] = figures[:, places["count"]] / count[:, 0]
+def normalised(given: Floats) -> Sequences:
+    """Sequences of figures on their own scale; `given` and what is returned of shape (sequences, length, 6)."""
+    mean = given[:, :, _MEAN]
+    centre = np.median(mean, axis=1, keepdims=True)
+    wander = _OF_DEVIATION * np.median(np.abs(mean - centre), axis=1, keepdims=True)
+    spread = np.sqrt(np.median(given[:, :, _STDDEV] ** 2, axis=1, keepdims=True) + wander**2)
+    spread = np.maximum(spread, np.maximum(_LEAST_OF_VALUE * np.abs(centre), _LEAST))[:, :, None]
+    found = np.empty_like(given)
+    found[:, :, _PLACED] = (given[:, :, _PLACED] - centre[:, :, None]) / spread
+    found[:, :, _SIZED] = given[:, :, _SIZED] / spread
+    found[:, :, _COUNT] = given[:, :, _COUNT] / np.median(given[:, :, _COUNT], axis=1, keepdims=True)
     return np.clip(found, -_CLIP, _CLIP).astype(np.float32)
 
 
-def ends(given: Panes, length: int = LENGTH, step: int = 1) -> Integers:
-    """The last pane of each whole sequence; of each series every `step`-th."""
+def ends(given: Windows, length: int = LENGTH, step: int = 1) -> Integers:
+    """The last window of each whole sequence; of each series every `step`-th."""
     if not len(given):
         return np.zeros(0, np.int64)
     fresh = np.ones(len(given), np.bool_)
-    fresh[1:] = (np.diff(given.series) != 0) | (np.diff(given.start) > LONGEST_PAUSE)
+    fresh[1:] = (np.diff(given.series) != 0) | (np.diff(given.end) > LONGEST_PAUSE)
     begin = np.maximum.accumulate(np.where(fresh, np.arange(len(given)), 0))
     place = np.arange(len(given)) - begin
     return np.flatnonzero((place >= length - 1) & ((place - length + 1) % step == 0))
 
 
-def cut(normalised: Sequences, ends: Integers, length: int = LENGTH) -> Sequences:
-    """The sequences that end with these panes, shape (ends, length, 6)."""
-    found: Sequences = normalised[ends[:, None] + np.arange(1 - length, 1)]
+def cut(figures: Floats, ends: Integers, length: int = LENGTH) -> Sequences:
+    """The normalised sequences that end with these windows, shape (ends, length, 6)."""
+    found = np.empty((len(ends), length, figures.shape[1]), np.float32)
+    for first in range(0, len(ends), _SEQUENCES):
+        part = ends[first : first + _SEQUENCES]
+        found[first : first + len(part)] = normalised(figures[part[:, None] + np.arange(1 - length, 1)])
     return found
+
+
+def _counted(groups: Groups, count: Floats, mean: Floats, stddev: Floats, least: Floats, greatest: Floats) -> Floats:
+    """The figures of each group from those of its parts, shape (groups, 6)."""
+    total = groups.total(count)
+    whole = groups.total(count * mean) / np.maximum(total, 1)
+    # About the mean: of values around 1000 hPa the difference of squares would lose the noise.
+    squares = groups.total(count * (stddev**2 + (mean - whole[groups.of]) ** 2))
+    low, high = groups.least(least), groups.greatest(greatest)
+    return np.stack([whole, np.sqrt(squares / np.maximum(total, 1)), low, high, total, high - low], axis=1)
