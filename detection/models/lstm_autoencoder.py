@@ -24,7 +24,7 @@ import numpy as np
 
 from detection.detectors.detector import Floats
 from detection.models.onnx_model import OnnxModel
-from detection.models.sequences import FEATURES, Sequences
+from detection.models.sequences import FEATURES, KIND, Sequences
 from sensorlake.errors import ModelError
 
 INPUT, RECONSTRUCTION, ERROR = "sequence", "reconstruction", "error"
@@ -101,6 +101,7 @@ def train(
     error = network.predict(validation, batch_size=sizes.batch, verbose=0)[ERROR]
     parameters = {
         "features": list(FEATURES),
+        "windows": KIND,
         "length": length,
         "threshold": float(np.percentile(error, _PERCENTILE)),
         "seed": seed,

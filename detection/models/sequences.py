@@ -71,18 +71,18 @@ def windows(series: Integers, time: Integers, value: Floats) -> Windows:
     slots = int(ten.max()) - first + 1 if len(ten) else 1
     panes, of = np.unique(series * slots + (ten - first), return_inverse=True)
     of = of.reshape(-1)
-    figures = _counted(Groups(of, len(panes)), np.ones(len(value)), value, np.zeros(len(value)), value, value)
+    nothing, alone = np.zeros(len(value)), np.ones(len(value))
+    figures = _counted(Groups(of, len(panes)), np.stack([value, nothing, value, value, alone, nothing], axis=1))
     # The pane that ends a window, and the five before it.
     pane, later = (part.reshape(-1) for part in np.indices((len(panes), _PANES)))
     closed = panes[pane] % slots + later < slots
     pane, later = pane[closed], later[closed]
     found, window = np.unique(panes[pane] + later, return_inverse=True)
     groups = Groups(window.reshape(-1), len(found))
-    mean, stddev, least, greatest, count, _ = (figures[pane, place] for place in range(len(FEATURES)))
     return Windows(
         series=found // slots,
         end=(first + found % slots + 1) * EVERY_MICROS,
-        figures=_counted(groups, count, mean, stddev, least, greatest),
+        figures=_counted(groups, figures[pane]),
         oldest=groups.least(pane).astype(np.int64),
         newest=groups.greatest(pane).astype(np.int64),
         pane=of,
@@ -123,8 +123,9 @@ def cut(figures: Floats, ends: Integers, length: int = LENGTH) -> Sequences:
     return found
 
 
-def _counted(groups: Groups, count: Floats, mean: Floats, stddev: Floats, least: Floats, greatest: Floats) -> Floats:
-    """The figures of each group from those of its parts, shape (groups, 6)."""
+def _counted(groups: Groups, parts: Floats) -> Floats:
+    """The figures of each group, shape (groups, 6), from those of its parts, shape (parts, 6)."""
+    mean, stddev, least, greatest, count, _ = parts.T
     total = groups.total(count)
     whole = groups.total(count * mean) / np.maximum(total, 1)
     # About the mean: of values around 1000 hPa the difference of squares would lose the noise.

@@ -26,7 +26,7 @@ def write(
     seed: int,
 ) -> dict[str, int]:
     """Write readings.parquet (device_id, metric, event_time, value, abnormal, kind) and windows.parquet (the same of
-    each window of ten seconds, with its six figures); how many rows, and how many of each kind.
+    the windows of a minute that end every ten seconds, with their six figures); how many rows, how many of each kind.
 
     Raises:
         ModelError: the folder cannot be written to.
@@ -41,12 +41,14 @@ def write(
         interval_seconds=interval_seconds,
     )
     kinds = made.kind_names
-    panes = sequences.panes(made.series, made.time, made.value)
-    # A window is of the kind of the fault in it; no sensor has two at once.
-    of_window = np.full(len(panes), len(labelled.KINDS) - 1)
-    np.minimum.at(of_window, panes.of, made.kind)
-    figures = {name: panes.figures[:, place] for place, name in enumerate(sequences.FEATURES)}
-    windows = _named(made, panes.series, panes.start, "window_start", np.array(labelled.KINDS)[of_window])
+    found = sequences.windows(made.series, made.time, made.value)
+    # A pane, and a window of panes, is of the kind of the fault in it; no sensor has two at once.
+    of_pane = np.full(int(found.pane.max()) + 2, len(labelled.KINDS) - 1)
+    np.minimum.at(of_pane, found.pane, made.kind)
+    edges = np.stack([found.oldest, found.newest + 1], axis=1).reshape(-1)
+    of_window = np.array(labelled.KINDS)[np.minimum.reduceat(of_pane, edges)[::2]]
+    figures = {name: found.figures[:, place] for place, name in enumerate(sequences.FEATURES)}
+    windows = _named(made, found.series, found.end, "window_end", of_window)
     readings = _named(made, made.series, made.time, "event_time", kinds).add_column(3, "value", pa.array(made.value))
     for name, values in figures.items():
         windows = windows.append_column(name, pa.array(values))

@@ -56,15 +56,6 @@ def test_a_sequence_is_abnormal_as_long_as_the_fault_is_in_it(given):
     assert len(found.normal(VALIDATION)) == 100 - 49
 
 
-def test_a_series_without_normal_time_has_no_sequences(given):
-    late = given.part == TEST
-    only = LabelledReadings(
-        given.readings, given.abnormal, given.kind, np.where(given.readings.device == 1, TEST, given.part)
-    )
-    assert set(examples.windows(only).device) == {0}
-    assert late.any()
-
-
 def test_thinning_keeps_so_many_of_each_part_and_is_repeatable(given):
     found = examples.windows(given)
     thin = found.thinned(20, seed=1)
