@@ -1,10 +1,14 @@
 """Names of detectors as anomalies carry them.
 
 The alerts lane and detection/ both have a z_score, which judge by different limits: an anomaly of each on one reading
-must not count as one, and its id is made from the name.
+must not count as one, and its id is made from the name. The models' names are their own.
 """
 
+ISOLATION_FOREST = "isolation_forest"
+LSTM_AUTOENCODER = "lstm_autoencoder"
+
 _LEARNED = "learned_"
+_MODELS = frozenset({ISOLATION_FOREST, LSTM_AUTOENCODER})
 
 
 def learned(detector: str) -> str:
@@ -13,5 +17,6 @@ def learned(detector: str) -> str:
 
 
 def is_learned(name: str) -> bool:
-    """An anomaly's detector is one of detection/, which judges after the alerts lane and by limits of its own."""
-    return name.startswith(_LEARNED)
+    """An anomaly's detector is one of detection/ or a model, which judge after the alerts lane and by limits of their
+    own."""
+    return name.startswith(_LEARNED) or name in _MODELS

@@ -1,8 +1,9 @@
 """Who yields when processors are short: everything but the alerts.
 
 A reading waits for its alert behind whatever else wants a processor at that moment. What can wait runs at a lower
-priority of the operating system: this process's Python, which writes lake and sinks, the workers of the detectors, and
-the threads of Java's second compiler, which would take a processor for minutes after each start.
+priority of the operating system: this process's Python, which writes lake and sinks, the workers of the detectors, the
+thread that scores by the autoencoder, and the threads of Java's second compiler, which would take a processor for
+minutes after each start.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from pathlib import Path
 # Steps of `nice`: each takes a tenth of the share that a thread gets beside one of the step before.
 _JUDGING = 3
 _STORING = 5
+_MODELS = 10
 _COMPILING = 10
 _COMPILER = "C2 Compiler"
 
@@ -28,6 +30,11 @@ def lower(java: int) -> None:
 def lower_judging() -> None:
     """Lower the priority of this process to that of the detectors: after the alerts, before what is stored."""
     os.setpriority(os.PRIO_PROCESS, 0, _JUDGING)
+
+
+def lower_models() -> None:
+    """Lower the priority of this thread to that of models: after all else."""
+    os.setpriority(os.PRIO_PROCESS, 0, _MODELS)
 
 
 def _compiler_threads(java: int) -> Iterator[int]:

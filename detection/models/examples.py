@@ -73,7 +73,7 @@ def messages(given: LabelledReadings, ensemble: Ensemble, settling: int) -> Exam
 
 
 def windows(given: LabelledReadings, length: int = sequences.LENGTH, step: int = 1) -> Examples:
-    """The sequences of each series. One is abnormal where a reading in it is, and of the kind of the newest such one."""
+    """The sequences of each series. One is abnormal where a reading in it is, of the kind of the newest such."""
     readings = given.readings
     _, series = np.unique(np.stack([readings.device, readings.metric]), axis=1, return_inverse=True)
     found = sequences.windows(series.reshape(-1), readings.time, readings.value)
