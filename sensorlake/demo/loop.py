@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lakehouse import thresholds
 from lakehouse.lake import Lake
@@ -16,12 +16,15 @@ Report = Callable[[str, str], None]
 
 
 class DagsterStart:
-    """Starts Dagster in a thread: it takes half a minute, in which alerts go on."""
+    """Starts Dagster, and the model server with it, in a thread: it takes half a minute, in which alerts go on."""
 
-    def __init__(self, settings: Settings, report: Report) -> None:
+    def __init__(self, settings: Settings, names: Sequence[str], report: Report) -> None:
         self._settings = settings
+        self._names = list(names)
         self._report = report
         self.error: str | None = None
+        self.ready: Settings | None = None
+        """The settings to use once it is up."""
         self._thread = threading.Thread(target=self._run, name="dagster-start", daemon=True)
 
     def begin(self) -> None:
@@ -34,7 +37,7 @@ class DagsterStart:
 
     def _run(self) -> None:
         try:
-            bring_up(self._settings, ["dagster"], self._report)
+            self.ready = bring_up(self._settings, self._names, self._report)
         except SensorlakeError as error:
             self.error = str(error)
 

@@ -29,6 +29,7 @@ def line(view: View) -> str:
         f"Delta {view.delta_readings:,} readings in {view.commits} commits; lag {shown(view.lag)}; "
         f"{view.memory_mb:.0f} MB"
         + (f"; thresholds: {view.thresholds}" if view.thresholds else "")
+        + (f"; models: {', '.join(view.models)}" if view.models else "")
         + (f"; {view.trouble}" if view.trouble else "")
     )
 
@@ -70,6 +71,8 @@ def _flow(view: View) -> Table:
     table.add_row("", "", "", first)
     if view.thresholds:
         table.add_row("thresholds", "", "", view.thresholds)
+    for place, text in enumerate(view.models):
+        table.add_row("" if place else "models", "", "", text)
     table.add_row("dead letters", shown(view.dead_letters), "", f"{view.broken} broken messages were sent")
     table.add_row("duplicates", shown(view.duplicates), "", f"{view.repeated} readings were sent again")
     table.add_row(

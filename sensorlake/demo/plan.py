@@ -1,6 +1,7 @@
 """What a demo runs, given the services that WITHOUT leaves out: pure decisions, taken before anything starts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sensorlake.errors import StackError
 
@@ -14,6 +15,19 @@ SETTINGS = {
     "RETRY_MINUTES": "1",
     "REFRESH_MINUTES": "3",
 }
+# Models that are trained in a minute, on a simulated fleet: in a demo no series sends long enough to learn from.
+TRAINING: dict[str, Any] = {
+    "ops": {
+        "training_set": {
+            "config": {"source": "generated", "devices": 40, "minutes": 40, "interval_seconds": 2.0},
+        },
+        "lstm_autoencoder": {
+            "config": {"encoder": [16, 8], "decoder": [8, 16], "epochs": 2, "most_sequences": 600},
+        },
+        "model_evaluation": {"config": {"rounds": 60, "most_rows": 3000}},
+    }
+}
+_BESIDE = ("dagster", "model-server")
 _QUERIES = ("alerts", "detect", "lake", "metrics", "postgres", "influxdb", "anomalies")
 
 
@@ -25,7 +39,8 @@ def require(left_out: Sequence[str]) -> None:
     if missing := [name for name in NEEDED if name in left_out]:
         raise StackError(
             f"the demo needs {', '.join(missing)}: readings travel through kafka, their history lies in minio, and "
-            "postgres holds the device registry. Only influxdb and dagster can be left out (WITHOUT=influxdb,dagster)."
+            "postgres holds the device registry. Only influxdb, dagster and model-server can be left out "
+            "(WITHOUT=influxdb,dagster)."
         )
 
 
@@ -34,10 +49,16 @@ def queries(left_out: Sequence[str]) -> list[str]:
     return [name for name in _QUERIES if not ("influxdb" in left_out and name in _WRITES_TO_INFLUXDB)]
 
 
+def beside(left_out: Sequence[str]) -> list[str]:
+    """What starts while readings flow. Without Dagster there are no models to serve."""
+    return [name for name in _BESIDE if name not in left_out] if "dagster" not in left_out else []
+
+
 def missing_parts(left_out: Sequence[str]) -> list[str]:
     """What a user does not see, in words; nothing is left out silently."""
     told = {
         "influxdb": "influxdb is left out: no recent metrics to chart (queries metrics and influxdb do not run)",
-        "dagster": "dagster is left out: thresholds are not learned, and there are no pages of the lake",
+        "dagster": "dagster is left out: no thresholds are learned, no models trained, no pages of the lake",
+        "model-server": "model-server is left out: models are trained, and nobody serves them",
     }
     return [text for name, text in told.items() if name in left_out]

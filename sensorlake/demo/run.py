@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sensorlake.demo import lake_progress, plan, servers, summary
+from sensorlake.demo import lake_progress, models, plan, servers, summary
 from sensorlake.demo.ending import Ending, Interrupted, on_signals
 from sensorlake.demo.feeds import Feeds
 from sensorlake.demo.figures import percentiles
@@ -19,6 +19,7 @@ from sensorlake.demo.kafka_tap import KafkaTap
 from sensorlake.demo.loop import DagsterStart, Versions
 from sensorlake.demo.measure import Measure
 from sensorlake.demo.memory import PeakMemory
+from sensorlake.demo.models import Models
 from sensorlake.demo.news import News
 from sensorlake.demo.screen import Screen
 from sensorlake.demo.view import View
@@ -72,7 +73,9 @@ class Demo:
         self._tap = KafkaTap(settings)
         self._feeds = Feeds(settings)
         self._measure: Measure | None = None
-        self._dagster = None if "dagster" in left_out else DagsterStart(settings, news.step)
+        beside = plan.beside(left_out)
+        self._dagster = DagsterStart(settings, beside, news.step) if beside else None
+        self._models = Models(server="model-server" in beside)
         self._sent: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER + 1)
         self._sending_since: float | None = None
         self._began_at = time.time() - news.seconds
@@ -94,6 +97,7 @@ class Demo:
                 if self._measure:
                     self._measure.stop()
                 self._tap.close()
+                self._models.end()
                 if self._dagster:
                     self._dagster.end()
 
@@ -129,6 +133,10 @@ class Demo:
         while True:
             self._feeds.check()
             self._versions.look()
+            if self._dagster and self._dagster.ready:
+                self._models.begin(self._dagster.ready)
+            if self._versions.published:
+                self._models.want()
             left = 1.0 if seconds is None else self._sending_since + seconds - time.monotonic()
             if left <= 0 or self._ending.wait(min(1.0, left)):
                 return
@@ -157,6 +165,7 @@ class Demo:
         assert self._measure is not None  # noqa: S101  made before anything was sent
         self._measure.stop()
         self._measure.lake.look()
+        self._models.end()
         self._status()
         alerts = self._tap.alerts
         return summary.Result(
@@ -177,6 +186,7 @@ class Demo:
             live_version=self._versions.live,
             first_refresh_s=self._versions.seconds_to_first(),
             detector_alarms=len(alerts.learned),
+            models=self._models.state if self._dagster else None,
         )
 
     def _status(self) -> dict[str, dict[str, dict[str, object]]]:
@@ -216,6 +226,7 @@ class Demo:
             freshness_s=percentiles(lake.freshness_s(), 50)["p50"],
             lag=max(0, self._feeds.messages - lake.batches.messages),
             thresholds=self._loop(),
+            models=tuple(models.told(self._models.state, time.time())) if self._dagster else (),
             trouble=(self._dagster and self._dagster.error) or self._measure.trouble,
         )
 

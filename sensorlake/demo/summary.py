@@ -1,6 +1,7 @@
 """The closing summary: what was counted, where, and the same as one JSON object."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from lakehouse.thresholds import Version
+from sensorlake.demo import models
 from sensorlake.demo.figures import percentiles, shown
 from sensorlake.demo.lake_watch import Batches
 from sensorlake.demo.measure import Counts
+from sensorlake.demo.models import State
 
 MARK = "DEMO "
 
@@ -36,6 +39,7 @@ class Result:
     live_version: Version | None = None
     first_refresh_s: float | None = None
     detector_alarms: int = 0
+    models: State | None = None
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -72,6 +76,7 @@ def document(result: Result) -> dict[str, Any]:
         "threshold_version": result.live_version.version if result.live_version else None,
         "learned_limits": result.live_version.learned if result.live_version else None,
         "first_refresh_s": None if result.first_refresh_s is None else round(result.first_refresh_s, 1),
+        "models": models.document(result.models),
         "anomalies_by_version": {str(version): count for version, count in result.threshold_versions.items()},
     }
 
@@ -104,6 +109,7 @@ def lines(result: Result) -> list[str]:
         f"readable in lake     {_listed(fresh, 'p50', 'p95')} s after arrival in Kafka",
         f"first alert          {shown(found['first_alert_s'], 's')} after the start of the demo",
         *_loop(result),
+        *_models(result),
         f"memory               {shown(found['peak_rss_mb'], 'MB')} at most, all processes together",
         *balance(found),
         "",
@@ -123,6 +129,14 @@ def _loop(result: Result) -> list[str]:
         return [*told, "thresholds           nothing was learned yet: the first refresh takes about three minutes"]
     refreshed = f"first refresh {result.first_refresh_s:.0f} s after the start of the demo"
     return [*told, f"thresholds           version {live.version} is live, {live.learned} limits learned; {refreshed}"]
+
+
+def _models(result: Result) -> list[str]:
+    """What became of the models."""
+    if result.models is None:
+        return []
+    first, *rest = models.summed_up(result.models, time.time())
+    return [f"models               {first}", *(f"                     {text}" for text in rest)]
 
 
 def balance(found: dict[str, Any]) -> list[str]:

@@ -30,4 +30,5 @@ class View:
     freshness_s: float | None = None
     lag: int | None = None
     thresholds: str | None = None
+    models: tuple[str, ...] = ()
     trouble: str | None = None
