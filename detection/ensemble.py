@@ -151,19 +151,21 @@ class Ensemble:
         found = self._judge(copied, time, value, np.full(value.shape, np.nan))
         return replace(found, alarm=before | found.alarm, since=np.where(found.alarm, time, state["since"]))
 
-    def overdue(self, state: State, now: int) -> tuple[Floats, Bools]:
-        """Scores of devices by how long they have been silent at `now` (microseconds since 1970), and of which that
-        is an alarm which was not told yet; both of shape (n,)."""
+    def overdue(self, state: State, now: int, since: int) -> tuple[Floats, Floats, Bools]:
+        """Of each device how long it may be silent and is, and whether that is an alarm which was not told yet.
+
+        now, since: microseconds since 1970; a silence counts from `since` at the earliest. Returns score, seconds and
+        alarm, each of shape (n,).
+        """
+        waited = np.maximum(now - np.maximum(state["last"].max(axis=1), since), 0) / _SECOND
+        score, new = np.zeros(len(waited)), np.zeros(len(waited), np.bool_)
         for detector in self.detectors:
             if isinstance(detector, Missing):
                 own = Own(state, detector.name)
-                waited = (now - state["last"].max(axis=1)) / _SECOND
                 score = np.where(state["messages"] >= state["training"], detector.overdue(own, waited), 0.0)
-                told = own["told"]
-                new = (score >= 1) & ~told
-                told |= new
-                return score, new
-        return np.zeros(len(state["messages"])), np.zeros(len(state["messages"]), np.bool_)
+                new = (score >= 1) & ~own["told"]
+                own["told"][:] |= new
+        return score, waited, new
 
     def _judge(self, state: State, time: Integers, value: Floats, elapsed: Floats) -> Judgement:
         shape = (len(time), len(self.detectors))

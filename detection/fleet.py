@@ -47,16 +47,19 @@ class Verdicts:
 
 @dataclass(frozen=True)
 class Silence:
-    """A device that stopped sending after `last` (microseconds since 1970); `score`: how many times as long as it
-    may; `metric`: the first of its metrics."""
+    """A device that stopped sending after `last` (microseconds since 1970) and has been silent for `seconds`, which is
+    `score` times as long as it may; `metric`: the first of its metrics."""
 
     device: str
     metric: str
     last: int
     score: float
+    seconds: float
 
 
 _ROWS = 1 << 32
+_LOOK_EVERY = 1_000_000
+_COMMON_PAUSE = 30_000_000
 
 
 class Fleet:
@@ -72,6 +75,8 @@ class Fleet:
         self._training = training
         self.cohorts = {len(cohort.columns[0]): cohort for cohort in cohorts if len(cohort)}
         """By the number of metrics."""
+        self.clock = self.steady_since = 0
+        """When `silent` looked last, and since when devices have been sending without a common pause."""
         # One number a device, size * _ROWS + row: an array of numbers is made ten times as fast as one of pairs.
         self._place: dict[str, int] = {}
         self._column: dict[tuple[str, str], int] = {}
@@ -103,15 +108,29 @@ class Fleet:
         ]
         return _in_order(verdicts, len(self.ensemble.names))
 
-    def silent(self, now: int) -> list[Silence]:
-        """Devices that have been silent at `now` (microseconds since 1970) for longer than they ever were, each told
-        once a silence."""
+    def silent(self, readings: Readings) -> list[Silence]:
+        """Devices that have been silent for longer than they ever were, each told once a silence. To be asked after
+        `judge`, with the same readings.
+
+        It is as late as the median time of the readings says: one clock that is wrong must not silence all others.
+        When nobody has sent for a while, the silence of each counts from when somebody did again.
+        """
+        if not len(readings.time):
+            return []
+        now = int(np.median(readings.time))
+        if now - self.clock > _COMMON_PAUSE:
+            self.steady_since = now
+        if now - self.clock < _LOOK_EVERY:
+            return []
+        self.clock = now
         found = []
         for cohort in self.cohorts.values():
-            score, new = self.ensemble.overdue(cohort.state, now)
+            score, waited, new = self.ensemble.overdue(cohort.state, now, self.steady_since)
             last = cohort.state["last"].max(axis=1)
             found += [
-                Silence(cohort.devices[row], cohort.columns[row][0], int(last[row]), float(score[row]))
+                Silence(
+                    cohort.devices[row], cohort.columns[row][0], int(last[row]), float(score[row]), float(waited[row])
+                )
                 for row in np.flatnonzero(new).tolist()
             ]
         return found

@@ -26,7 +26,12 @@ class UnknownFormatError(ValueError):
 
 def dump(fleet: Fleet) -> bytes:
     """The state of every device, and their names."""
-    header: dict[str, Any] = {"format": _FORMAT, "cohorts": []}
+    header: dict[str, Any] = {
+        "format": _FORMAT,
+        "clock": fleet.clock,
+        "steady_since": fleet.steady_since,
+        "cohorts": [],
+    }
     parts = []
     for cohort in fleet.cohorts.values():
         arrays = [(name, array.dtype.str, array.shape) for name, array in cohort.state.items()]
@@ -63,7 +68,9 @@ def load(ensemble: Ensemble, stored: bytes) -> Fleet:
         columns = [tuple(names) for names in cohort["columns"]]
         fitted = _fitted(ensemble, state, len(cohort["devices"]), len(columns[0]))
         cohorts.append(Cohort(fitted, cohort["devices"], columns))
-    return Fleet(ensemble, cohorts)
+    fleet = Fleet(ensemble, cohorts)
+    fleet.clock, fleet.steady_since = header.get("clock", 0), header.get("steady_since", 0)
+    return fleet
 
 
 def _fitted(ensemble: Ensemble, stored: State, devices: int, metrics: int) -> State:

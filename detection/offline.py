@@ -30,12 +30,26 @@ class Rows:
 
 @dataclass(frozen=True)
 class Judged:
-    """One entry a row of a run; detector and metric are empty where nothing is abnormal at all."""
+    """One entry a row of a run; detector and metric are empty where nothing is abnormal at all. by_detector, alarms:
+    of each detector of the ensemble, shape (rows, detectors)."""
 
     score: Floats
     alarm: Bools
     detector: list[str]
     metric: list[str]
+    by_detector: Floats
+    alarms: Bools
+
+    def of(self, detectors: Sequence[int]) -> "Judged":
+        """The same rows as judged by some of the detectors: those with these numbers."""
+        score, alarms = self.by_detector[:, detectors], self.alarms[:, detectors]
+        nothing = [""] * len(score)
+        return Judged(score.max(axis=1), alarms.any(axis=1), nothing, nothing, score, alarms)
+
+
+def _plain(score: Floats, alarm: Bools) -> Judged:
+    nothing = [""] * len(score)
+    return Judged(score, alarm, nothing, nothing, score[:, None], alarm[:, None])
 
 
 def judge(ensemble: Ensemble, runs: Sequence[Rows]) -> list[Judged]:
@@ -44,7 +58,7 @@ def judge(ensemble: Ensemble, runs: Sequence[Rows]) -> list[Judged]:
     A row without a value, or one that repeats a time, is scored 0 and leaves the alarm as it is.
     """
     fleet = Fleet(ensemble, training={run.name: run.training for run in runs})
-    found = [Judged(np.zeros(len(run.time)), np.zeros(len(run.time), np.bool_), [], []) for run in runs]
+    found = [_unjudged(len(run.time), len(ensemble.names)) for run in runs]
     for place in range(max((len(run.time) for run in runs), default=0)):
         here = [number for number, run in enumerate(runs) if place < len(run.time)]
         verdicts = fleet.judge(_row(runs, here, place))
@@ -55,8 +69,10 @@ def judge(ensemble: Ensemble, runs: Sequence[Rows]) -> list[Judged]:
             detector = metric = ""
             if row is None:
                 judged.alarm[place] = judged.alarm[place - 1] if place else False
+                judged.alarms[place] = judged.alarms[place - 1] if place else False
             else:
                 judged.score[place], judged.alarm[place] = verdicts.score[row], verdicts.alarm[row]
+                judged.by_detector[place], judged.alarms[place] = verdicts.by_detector[row], verdicts.alarms[row]
                 if verdicts.score[row] > 0:
                     detector = ensemble.names[int(verdicts.detector[row])]
                     metric = fleet.metrics(runs[number].name)[int(verdicts.metric[row])]
@@ -68,7 +84,7 @@ def judge(ensemble: Ensemble, runs: Sequence[Rows]) -> list[Judged]:
 def always(run: Rows) -> Judged:
     """An alarm that never stops: what any figure is to be compared with."""
     rows = len(run.time)
-    return Judged(np.ones(rows), np.ones(rows, np.bool_), [""] * rows, [""] * rows)
+    return _plain(np.ones(rows), np.ones(rows, np.bool_))
 
 
 def plain_z_score(run: Rows, limit: float = 3.0) -> Judged:
@@ -79,7 +95,12 @@ def plain_z_score(run: Rows, limit: float = 3.0) -> Judged:
         warnings.simplefilter("ignore", RuntimeWarning)  # a metric without a training value has no mean
         away = np.abs(run.value - np.nanmean(normal, axis=0)) / np.nanstd(normal, axis=0)
     score = np.nan_to_num(away, nan=0.0, posinf=MOST).max(axis=1)
-    return Judged(np.minimum(score, MOST), score > limit, [""] * len(score), [""] * len(score))
+    return _plain(np.minimum(score, MOST), score > limit)
+
+
+def _unjudged(rows: int, detectors: int) -> Judged:
+    wide = (rows, detectors)
+    return Judged(np.zeros(rows), np.zeros(rows, np.bool_), [], [], np.zeros(wide), np.zeros(wide, np.bool_))
 
 
 def _row(runs: Sequence[Rows], here: list[int], place: int) -> Readings:

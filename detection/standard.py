@@ -46,6 +46,11 @@ def textbook() -> tuple[Detector, ...]:
 NAMES = tuple(detector.name for detector in detectors() + textbook())
 
 
+def everything() -> Ensemble:
+    """All that there are, to compare them on the same rows; those that judge together come first."""
+    return Ensemble(detectors() + textbook(), training=TRAINING)
+
+
 def ensemble(only: str | None = None) -> Ensemble:
     """The detectors that judge together, or the one named `only`."""
     chosen = detectors() if only is None else [each for each in detectors() + textbook() if each.name == only]

@@ -1,7 +1,8 @@
 """Missing data: a device that has been silent for longer than it ever was.
 
-    score = seconds since the last message / max(8 usual intervals, 2 longest pauses so far)
+    score = seconds since the last message / max(8 usual intervals, 2 longest pauses so far, 30 s)
 
+30 s because messages of different devices may overtake one another by some seconds on their way.
 The longest pause fades by a thousandth at each message, so that one holiday does not excuse every later silence.
 Nothing arrives from a silent device, so `update` only learns; `overdue` is asked from time to time (`Fleet.silent`).
 Fires on devices that were switched off or cut off; fails on one that always reported at random.
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from detection.detectors.detector import Block, Floats, Found, State
 
 _INTERVALS = 8.0
+_LEAST_SECONDS = 30.0
 _PAUSES = 2.0
 _FADES = 1 / 1000
 
@@ -49,5 +51,6 @@ class Missing:
     def overdue(self, state: State, waited: Floats) -> Floats:
         """Scores of devices that have been silent for `waited` seconds, shape (n,); 0 where nothing is known yet."""
         limit = np.maximum(_INTERVALS * state["usual"], _PAUSES * state["longest"])
-        score: Floats = np.where(np.isfinite(limit) & (limit > 0), waited / np.maximum(limit, 1e-9), 0.0)
+        limit = np.maximum(limit, _LEAST_SECONDS)
+        score: Floats = np.where(np.isfinite(limit), waited / limit, 0.0)
         return score

@@ -159,7 +159,9 @@ def newest(fleet: Fleet) -> int:
 
 def _take(fleet: Fleet, steps: Iterable[bytes]) -> None:
     for content in steps:
-        fleet.judge(step.load(content))
+        readings = step.load(content)
+        fleet.judge(readings)
+        fleet.silent(readings)
 
 
 def _content(stored: Map, key: int) -> bytes:

@@ -11,7 +11,8 @@ import pandas as pd
 from contracts import identity
 from contracts.avro import field_names
 from contracts.detectors import learned
-from detection.fleet import Fleet, Verdicts
+from detection.detectors.missing import Missing
+from detection.fleet import Fleet, Silence, Verdicts
 from streaming.detect.step import Step
 
 DDL = "key BINARY, value BINARY"
@@ -21,7 +22,7 @@ CRITICAL = 2.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def rows(fleet: Fleet, taken: Step, began: Verdicts, detected_at: datetime) -> pd.DataFrame:
+def rows(fleet: Fleet, taken: Step, began: Verdicts, silences: list[Silence], detected_at: datetime) -> pd.DataFrame:
     """One row for each alarm that began: `key` and `value` of its message."""
     metrics = [
         fleet.metrics(taken.readings.devices[device])[metric]
@@ -33,6 +34,7 @@ def rows(fleet: Fleet, taken: Step, began: Verdicts, detected_at: datetime) -> p
         | {"device_id": taken.readings.devices[device], "sensor_id": sensor, "metric": metric}
         for row, (device, sensor, metric) in enumerate(zip(began.device.tolist(), sensors, metrics, strict=True))
     ]
+    messages += [_silence(each) for each in silences]
     keys = [message["device_id"].encode() for message in messages]
     values = [_json(message, detected_at) for message in messages]
     return pd.DataFrame({"key": keys, "value": values}, dtype=object)
@@ -57,6 +59,30 @@ def _anomaly(names: tuple[str, ...], began: Verdicts, row: int) -> dict[str, Any
         "is_anomaly": True,
         # JSON has no number for what is infinite, and a map of figures no null.
         "features": {name: figure for name, figure in figures.items() if math.isfinite(figure)},
+        "threshold_version": None,
+        "model_version": None,
+        "event_date": f"{time:%Y-%m-%d}",
+    }
+
+
+def _silence(found: Silence) -> dict[str, Any]:
+    """Of a device that stopped sending: its time is that of its last reading, its value the seconds since."""
+    time = _EPOCH + timedelta(microseconds=found.last)
+    return {
+        "device_id": found.device,
+        "sensor_id": found.device,
+        "metric": found.metric,
+        "event_time": _text(time),
+        "event_micros": found.last,
+        "window_start": None,
+        "window_end": None,
+        "value": found.seconds,
+        "score": found.score,
+        "threshold": THRESHOLD,
+        "detector": learned(Missing.name),
+        "severity": "warning",
+        "is_anomaly": True,
+        "features": {"silent_seconds": found.seconds},
         "threshold_version": None,
         "model_version": None,
         "event_date": f"{time:%Y-%m-%d}",

@@ -64,7 +64,8 @@ class Detect(StatefulProcessor):
         known = self._journal.open(_at_hand.pop(place, None), self._seeds / f"{shard}.fleet")
         verdicts = known.fleet.judge(taken.readings)
         began = verdicts.where(verdicts.began.astype(bool))
-        alarms = outgoing.rows(known.fleet, taken, began, datetime.now(UTC))
+        silences = known.fleet.silent(taken.readings)
+        alarms = outgoing.rows(known.fleet, taken, began, silences, datetime.now(UTC))
         _at_hand[place] = self._journal.append(known, step.dump(taken.readings))
         if len(alarms):
             yield alarms

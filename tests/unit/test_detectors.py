@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from detection import standard
+from detection import fleet_bytes, standard
 from detection.detectors.detector import Detector
 from detection.fleet import Fleet
 from detection.messages import Readings
@@ -27,12 +27,6 @@ def judged(name: str, value: np.ndarray, *, every: int = SECOND, training: int =
     assert np.isfinite(found.score).all()
     assert (found.score >= 0).all()
     return found
-
-
-def whole(run: Rows) -> Readings:
-    """All rows of a run with one metric."""
-    nothing = np.zeros(len(run.time), np.int64)
-    return Readings([run.name], list(run.metrics), nothing, nothing, run.time, run.value[:, 0])
 
 
 def noise(rows: int, metrics: int = 1, seed: int = 0) -> np.ndarray:
@@ -139,19 +133,41 @@ def test_a_level_that_changed_for_good_is_one_alarm_and_then_the_usual() -> None
     assert found.alarm[1700:].mean() < 0.01
 
 
+def both(present: list[int], first: int, end: int) -> Readings:
+    """One reading a second of each of the devices `present`, from second `first` to before `end`."""
+    second, device = (axis.ravel() for axis in np.meshgrid(np.arange(first, end), present, indexing="ij"))
+    value = 20 + np.random.default_rng(first).normal(size=len(second))
+    nothing = np.zeros(len(second), np.int64)
+    return Readings(["a", "b", "c"], ["m"], device, nothing, START + second * SECOND, value)
+
+
+def silences(fleet: Fleet, present: list[int], first: int, end: int) -> list[str]:
+    found = []
+    for second in range(first, end):
+        readings = both(present, second, second + 1)
+        fleet.judge(readings)
+        found += [silence.device for silence in fleet.silent(readings)]
+    return found
+
+
 def test_a_silent_device_is_told_once_and_again_after_it_came_back() -> None:
     fleet = Fleet(standard.ensemble())
-    rows = Rows("device", ("m",), START + np.arange(100) * SECOND, noise(100), 60)
-    fleet.judge(whole(rows))
-    last = int(rows.time[-1])
-    assert fleet.silent(last + 3 * SECOND) == []
-    (silence,) = fleet.silent(last + 60 * SECOND)
-    assert (silence.device, silence.last) == ("device", last)
-    assert silence.score > 1
-    assert fleet.silent(last + 90 * SECOND) == []
-    back = Rows("device", ("m",), last + (100 + np.arange(3)) * SECOND, noise(3), 60)
-    fleet.judge(whole(back))
-    assert len(fleet.silent(int(back.time[-1]) + 1000 * SECOND)) == 1
+    assert silences(fleet, [0, 1, 2], 0, 100) == []
+    assert silences(fleet, [0, 1], 100, 105) == []
+    assert silences(fleet, [0, 1], 105, 140) == ["c"]
+    fleet = fleet_bytes.load(fleet.ensemble, fleet_bytes.dump(fleet))
+    assert silences(fleet, [0, 1, 2], 140, 300) == []
+    assert silences(fleet, [0, 1], 300, 340) == ["c"]
+
+
+def test_a_pause_of_all_devices_and_one_wrong_clock_silence_nobody() -> None:
+    fleet = Fleet(standard.ensemble())
+    silences(fleet, [0, 1, 2], 0, 100)
+    assert silences(fleet, [0, 1, 2], 3000, 3005) == []
+    ahead = both([0, 1, 2], 3005, 3006)
+    ahead.time[0] += 280 * SECOND
+    fleet.judge(ahead)
+    assert fleet.silent(ahead) == []
 
 
 @pytest.mark.parametrize("detector", standard.detectors() + standard.textbook(), ids=lambda detector: detector.name)
