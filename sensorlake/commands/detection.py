@@ -63,7 +63,8 @@ def evaluate(
 ) -> None:
     """Judge labelled runs by each detector alone and by all together, and print how good each is, side by side.
 
-    Beside them stand an alarm that never stops and a plain z-score against the training rows.
+    Beside them stand an alarm that never stops and a plain z-score against the training rows. All detectors see the
+    rows in one go, so that one that finds a spike keeps the others from learning it, as in the stream.
     """
     from detection import judging, offline, standard  # noqa: PLC0415
     from detection import pictures as drawn  # noqa: PLC0415
@@ -77,8 +78,10 @@ def evaluate(
         raise SettingsError("--draw needs --pictures DIR, the folder that the picture goes into")
     labels = [run_files.labels(run) for run in chosen]
     rows = _rows(chosen, recordings)
-    judged = {"all together": offline.judge(standard.ensemble(), rows)}
-    judged |= {name: offline.judge(standard.ensemble(name), rows) for name in standard.NAMES}
+    every = offline.judge(standard.everything(), rows)
+    together = range(len(standard.detectors()))
+    judged = {"all together": [each.of(together) for each in every]}
+    judged |= {name: [each.of([place]) for each in every] for place, name in enumerate(standard.NAMES)}
     judged["never stops"] = [offline.always(each) for each in rows]
     judged["plain z-score"] = [offline.plain_z_score(each) for each in rows]
     for group in dict.fromkeys(run.group for run in chosen):
