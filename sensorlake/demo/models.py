@@ -14,7 +14,6 @@ from detection.models.remote import RemoteScorer, Server
 from lakehouse.lake import Lake
 from lakehouse.models import registry
 from lakehouse.models.store import LSTM_AUTOENCODER, ModelStore
-from orchestration.training import promotion
 from sensorlake.demo import plan
 from sensorlake.demo.dagster_runs import OneRun, Run
 from sensorlake.demo.figures import shown
@@ -130,6 +129,8 @@ class Models:
 
 def in_force(lake: Lake) -> dict[str, Model]:
     """Champion and challenger of each model that was entered, and how good the champion is."""
+    from orchestration.training import promotion  # noqa: PLC0415  imports SQLAlchemy; nobody waits for it here
+
     figures = promotion.newest_figures(lake)
     found: dict[str, Model] = {}
     for each in registry.standings(lake):

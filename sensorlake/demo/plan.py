@@ -14,6 +14,10 @@ SETTINGS = {
     "DRIFT_MINUTES": "3",
     "RETRY_MINUTES": "1",
     "REFRESH_MINUTES": "3",
+    # Should drift ask for training meanwhile, it takes no minutes either.
+    "TRAINING_DEVICES": "40",
+    "TRAINING_SEQUENCES": "600",
+    "TRAINING_EPOCHS": "2",
 }
 # Models that are trained in a minute, on a simulated fleet: in a demo no series sends long enough to learn from.
 TRAINING: dict[str, Any] = {

@@ -24,15 +24,16 @@ class ForestSizes(dg.Config):
 
 
 class AutoencoderSizes(dg.Config):
-    """Units of the layers, and how long it is trained at most."""
+    """Units of the layers, and how long it is trained at most: SENSORLAKE_TRAINING_EPOCHS and
+    SENSORLAKE_TRAINING_SEQUENCES, unless said here."""
 
     encoder: list[int] = [128, 64]  # noqa: RUF012  pydantic copies defaults
     decoder: list[int] = [64, 128]  # noqa: RUF012
-    epochs: int = 20
+    epochs: int | None = None
     batch: int = 128
     patience: int = 3
     learning_rate: float = 0.001
-    most_sequences: int = 10_000
+    most_sequences: int | None = None
     seed: int = 0
 
 
@@ -82,10 +83,11 @@ def lstm_autoencoder(
         why = "TensorFlow is not installed: install sensorlake with its extra `models`"
         context.log.warning(why)
         return dg.MaterializeResult(metadata={"trained": False, "why": why})
+    settings = installation.settings
     sizes = Sizes(
         encoder=tuple(config.encoder),
         decoder=tuple(config.decoder),
-        epochs=config.epochs,
+        epochs=config.epochs or settings.training_epochs,
         batch=config.batch,
         patience=config.patience,
         learning_rate=config.learning_rate,
@@ -95,7 +97,7 @@ def lstm_autoencoder(
             _place(context, installation, lake),
             sizes,
             seed=config.seed,
-            most_sequences=config.most_sequences,
+            most_sequences=config.most_sequences or settings.training_sequences,
             log=context.log.info,
         )
     return dg.MaterializeResult(metadata=shown)

@@ -18,12 +18,12 @@ _LINEAGE = column_lineage(
 class Extent(dg.Config):
     """Where readings come from (auto: the lake where it holds enough, else a simulated fleet), and how many.
 
-    fault_share: of the series in the test part that get a fault. seed: the same gives the same simulated fleet and the
-    same faults.
+    devices: SENSORLAKE_TRAINING_DEVICES, unless said here. fault_share: of the series in the test part that get a
+    fault. seed: the same gives the same simulated fleet and the same faults.
     """
 
     source: str = "auto"
-    devices: int = 200
+    devices: int | None = None
     minutes: float = 90
     fault_share: float = 0.5
     interval_seconds: float = 1.0
@@ -51,7 +51,8 @@ def training_set(
     back. From the lake, or of a simulated fleet where that holds too little."""
     from orchestration.training import sets  # noqa: PLC0415  imports Arrow and numpy
 
-    wanted = sets.Wanted(**config.model_dump())
+    devices = config.devices or installation.settings.training_devices
+    wanted = sets.Wanted(**config.model_dump() | {"devices": devices})
     with reachable_lake(installation) as lake:
         verdicts = {} if wanted.source == sets.GENERATED else installation.verdicts()
         made = sets.make(lake, wanted, verdicts, datetime.now(UTC))
