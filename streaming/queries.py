@@ -15,6 +15,7 @@ from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake.settings import Settings
 from streaming import alerts, anomalies, checkpoints, limits, metrics
+from streaming.autoencoder import query as autoencoder
 from streaming.detect import query as detect
 from streaming.detect import seeds
 from streaming.detect.processor import Detect
@@ -105,6 +106,22 @@ def start_lake(context: Context) -> StreamingQuery:
     return _start(context, "lake", path, _every(rows.writeStream.foreachBatch(write), settings.lake_trigger_seconds))
 
 
+def start_autoencoder(context: Context) -> StreamingQuery:
+    settings, topics = context.settings, context.topics
+    _have_tables(context, FEATURES)
+    path = _checkpoint(context, autoencoder.QUERY, settings.lake_bucket, topics.anomaly)
+    judging = autoencoder.autoencoder(settings, path)
+
+    def send(rows: DataFrame) -> None:
+        kafka = rows.write.format("kafka").option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
+        kafka.option("topic", topics.anomaly).save()
+
+    writer = autoencoder.windows(context.spark, settings.lake_bucket).writeStream.foreachBatch(
+        lambda batch, _: autoencoder.judge(batch, judging, send)
+    )
+    return _start(context, autoencoder.QUERY, path, _every(writer, settings.autoencoder_trigger_seconds))
+
+
 def start_metrics(context: Context) -> StreamingQuery:
     settings = context.settings
     _have_tables(context, READINGS, FEATURES)
@@ -153,6 +170,7 @@ QUERIES: dict[str, Start] = {
     "postgres": start_postgres,
     "influxdb": start_influxdb,
     "anomalies": start_anomalies,
+    "autoencoder": start_autoencoder,
 }
 
 

@@ -14,6 +14,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "alerts": ("kafka/iot_sensor_anomaly", "kafka/iot_sensor_dlq"),
     "detect": ("kafka/iot_sensor_anomaly",),
     "lake": ("readings", "dead_letters", "features"),
+    "autoencoder": ("kafka/iot_sensor_anomaly",),
     "metrics": ("influxdb/sensor_metrics",),
     "postgres": ("postgres/stream/anomalies",),
     "influxdb": ("influxdb/sensor_anomalies",),

@@ -18,11 +18,11 @@ def stream(
         str | None,
         typer.Option(
             help="Queries to run, separated by commas: alerts, detect, lake, metrics, postgres, influxdb, "
-            "anomalies. [default: SENSORLAKE_QUERIES, or all]"
+            "anomalies, autoencoder. [default: SENSORLAKE_QUERIES, or all]"
         ),
     ] = None,
 ) -> None:
-    """Run the Spark application: alerts, detect, lake, metrics and the sinks, until Ctrl-C or SIGTERM."""
+    """Run the Spark application: alerts, detectors, lake, metrics, sinks and autoencoder, until Ctrl-C or SIGTERM."""
     from sensorlake.commands.spark import open_session  # noqa: PLC0415  Spark takes seconds to import
     from streaming import application  # noqa: PLC0415
     from streaming.queries import QUERIES  # noqa: PLC0415

@@ -12,8 +12,8 @@ from orchestration.watching import query_health
 from orchestration.watching.query_health import Health
 
 NAME = "query_runs"
-# Two queries write the topic of the anomalies, so that one of them needs a check of another name.
-_OWN_NAME = {"detect": "detectors_run"}
+# Three queries write the topic of the anomalies, so that two of them need checks of other names.
+_OWN_NAME = {"detect": "detectors_run", "autoencoder": "autoencoder_runs"}
 
 
 def name_of(query: str) -> str:
