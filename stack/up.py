@@ -139,6 +139,7 @@ def _choosing_ports(report: Report) -> Iterator[None]:
     except Timeout:
         report("ports", "waiting for another stack that is starting")
         lock.acquire()
+        report("ports", "ready")
     try:
         yield
     finally:

@@ -40,9 +40,11 @@ class Model:
 
 @dataclass(frozen=True)
 class State:
-    """`run`: the training that this demo asked for. `serves`: the version of each model that the model server answers
-    with; `answer_ms`: how long it took for a batch of sequences. `refused`: what Dagster said to the launch."""
+    """`dagster`: is it up? `run`: the training that this demo asked for. `serves`: the version of each model that the
+    model server answers with; `answer_ms`: how long it took for a batch of sequences. `refused`: what Dagster said to
+    the launch."""
 
+    dagster: bool = False
     run: Run | None = None
     by_name: Mapping[str, Model] | None = None
     serves: Mapping[str, int | None] | None = None
@@ -65,6 +67,7 @@ class Models:
     def begin(self, settings: Settings) -> None:
         """Dagster is up. Harmless when called again."""
         if self._thread is None:
+            self.state = replace(self.state, dagster=True)
             self._thread = threading.Thread(target=self._run, args=(settings,), name="models", daemon=True)
             self._thread.start()
 
@@ -152,9 +155,10 @@ def summed_up(state: State, now: float) -> list[str]:
     """The same when the demo is over."""
     run = state.run
     if run is None and not state.refused:
-        first = "not trained: that begins with the first learned thresholds, about three minutes after the start"
+        why = "that begins with the first learned thresholds" if state.dagster else "Dagster was not up in time"
+        first = f"not trained: {why}"
     elif run and not run.is_over:
-        first = f"not trained in time, {_training(state, now)} when the demo ended: let it run longer"
+        return [f"not trained when the demo ended: {_training(state, now)}", *_found(state)]
     else:
         first = _training(state, now)
     return [first, *_found(state)]
