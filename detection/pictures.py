@@ -39,9 +39,14 @@ def draw(path: Path, title: str, curves: Mapping[str, Curves]) -> None:
         figure = Figure(figsize=_SIZE, layout="constrained")
         FigureCanvasSVG(figure)
         left, right = figure.subplots(1, 2)
+        colours = mpl.colormaps["tab20"]
         for number, (name, found) in enumerate(curves.items()):
             # The first is what is run; the others are there to compare with.
-            look = {"linewidth": 2.4, "color": "black"} if number == 0 else {"linewidth": 1.1}
+            look = (
+                {"linewidth": 2.4, "color": "black"}
+                if number == 0
+                else {"linewidth": 1.1, "color": colours(number - 1)}
+            )
             left.plot(found.recall, found.precision, label=name, **look)
             right.plot(found.false_alarm_rate, found.detection_rate, label=name, **look)
         left.set(

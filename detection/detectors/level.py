@@ -7,7 +7,7 @@
 s_c is the deviation that e_c - m_c has while all is normal (`detection.wander`): a metric that drifts by itself, as
 temperatures do, gets a wide one and falls silent without being named. A power of three lies between the largest metric
 and the sum of squares: a few metrics that agree count more than one, and many that are as usual do not drown them. The
-limit is the 99.65 % quantile of that norm for as many independent normal variables. Of a jump a faster mean f_c, over 6
+limit is the 99.77 % quantile of that norm for as many independent normal variables. Of a jump a faster mean f_c, over 6
 readings, counts one fifth at once.
 
 Training rows that somebody declared normal, 256 at least, are believed. A device that started by itself may be in
@@ -37,9 +37,9 @@ _CAP = 10.0
 _JUMP_COUNTS = 1 / 5
 _REFERENCE = 1 / 800
 _IN_ALARM = 0.1
-# Quantiles of the norm of 1, 2, 4, ... independent normal variables at 1 - 0.0035, from two million draws each.
+# Quantiles of the norm of 1, 2, 4, ... independent normal variables at 1 - 0.0023, from two million draws each.
 _METRICS = np.log2([1, 2, 4, 8, 16, 32])
-_LIMITS = np.array([2.92, 3.20, 3.52, 3.90, 4.38, 5.01])
+_LIMITS = np.array([3.05, 3.32, 3.63, 4.00, 4.47, 5.09])
 
 
 class Level:

@@ -66,6 +66,8 @@ def evaluate(
     Beside them stand an alarm that never stops and a plain z-score against the training rows. All detectors see the
     rows in one go, so that one that finds a spike keeps the others from learning it, as in the stream.
     """
+    import numpy as np  # noqa: PLC0415
+
     from detection import judging, offline, standard  # noqa: PLC0415
     from detection import pictures as drawn  # noqa: PLC0415
     from edge import runs as run_files  # noqa: PLC0415
@@ -104,7 +106,8 @@ def evaluate(
     for name in draw or []:
         place = known.index(name)
         found, recording = judged["all together"][place], recordings[place]
-        run = drawn.Run(recording.metrics, recording.time, recording.value, found.score, found.alarm, labels[place])
+        score = np.where(np.arange(len(found.score)) < chosen[place].train_rows, 0.0, found.score)
+        run = drawn.Run(recording.metrics, recording.time, recording.value, score, found.alarm, labels[place])
         drawn.draw_run((pictures or Path()) / f"{name.removesuffix('.csv').replace('/', '-')}.svg", name, run)
 
 
