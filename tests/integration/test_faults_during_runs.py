@@ -24,17 +24,17 @@ from deltalake import write_deltalake
 from pg8000 import exceptions
 from pg8000.native import Connection
 
-from lakehouse import creation, registry
+from lakehouse import creation
 from lakehouse.columns import arrow_schema
 from lakehouse.lake import Lake
 from lakehouse.postgres import connect
 from lakehouse.tables import ANOMALIES, ENRICHED_READINGS, READINGS, TRENDS
 from orchestration.transforms import facts_of_day
-from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
-from stack import http_probe, leftovers, ports, supervisor
+from stack import supervisor
 from stack.layout import Layout
-from stack.up import bring_down, bring_up
+from stack.up import bring_up
+from tests.integration.dagster_pages import DagsterPages
 from tests.integration.forwarder import Forwarder
 from tests.orchestration.rows import read, reading, write
 
@@ -42,22 +42,7 @@ pytestmark = pytest.mark.integration
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
 DAY = NOON.date()
-LAUNCH = """mutation($day: String!) { launchRun(executionParams: {
-    selector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__", jobName: "__ASSET_JOB",
-      assetSelection: [{path: ["reporting_facts"]}], assetCheckSelection: []},
-    executionMetadata: {tags: [{key: "dagster/partition", value: $day}]}}) {
-  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 HELD_UP = "select 1 from pg_stat_activity where application_name = 'sensorlake-facts' and wait_event_type = 'Lock'"
-ASKING = """{
-  sensorsOrError(repositorySelector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__"}) {
-    ... on Sensors { results { sensorState { id selectorId status } } } }
-  schedulesOrError(repositorySelector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__"}) {
-    ... on Schedules { results { scheduleState { id selectorId status } } } } }"""
-STOP_SENSOR = "mutation($id: String!) { stopSensor(id: $id) { __typename } }"
-STOP_SCHEDULE = "mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
-RUNS = """{ runsOrError(limit: 5) { ... on Runs { results { runId status tags { key value } } } } }"""
-LAST_WORDS = """query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection {
-    events { ... on MessageEvent { message } ... on ErrorEvent { error { message } } } } } }"""
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
@@ -67,20 +52,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """MinIO, PostgreSQL and Dagster, in a folder of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in [name for name in os.environ if name.startswith(PREFIX)]:
-            patch.delenv(variable)
-        settings = settings_module.load(tmp_path_factory.mktemp("faults") / "data")
-        try:
-            ready = bring_up(settings, ["minio", "postgres", "dagster"], furnish=registry.migrate)
-            Reports(ready).stop_asking()
-            yield ready
-        finally:
-            bring_down(settings)
-            assert leftovers.find(settings.data_dir) == []
+@pytest.fixture
+def own(quiet_dagster: Settings) -> Settings:
+    return quiet_dagster
 
 
 def pid_of(settings: Settings, program: str) -> int:
@@ -122,7 +96,7 @@ def test_storage_that_is_killed_at_the_commit_leaves_the_old_day_and_the_step_is
     write(lake, ENRICHED_READINGS, old)
 
     def ids(rows: list[dict[str, Any]]) -> Counter[str]:
-        return Counter(row["reading_id"] for row in rows)
+        return Counter(row["reading_id"] for row in rows if row["event_date"] == DAY)
 
     def kill() -> None:
         os.kill(pid_of(own, "minio"), signal.SIGKILL)
@@ -141,7 +115,9 @@ def test_storage_that_is_killed_at_the_commit_leaves_the_old_day_and_the_step_is
             assert f"the lake's storage does not answer at {endpoint}" in said
             assert "Start it with `sensorlake up`" in said
             bring_up(own, ["minio"])
-            assert any("event_date=" in path for path in files_of_no_version(lake)), "it was killed before it wrote"
+            assert any(f"event_date={DAY}" in path for path in files_of_no_version(lake)), (
+                "it was killed before it wrote"
+            )
             assert ids(read(lake, ENRICHED_READINGS)) == ids(old)
             forwarder.reopen()
             assert run.wait(300) == 0, "".join(told)
@@ -176,7 +152,7 @@ class Reports:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lake = Lake.of(settings)
-        self.port = ports.read(Layout.of(settings).ports_file)["dagster"]
+        self.pages = DagsterPages(settings)
 
     def sum_up(self, count: int) -> None:
         """Have the lake say that so many readings came on the day."""
@@ -217,36 +193,9 @@ class Reports:
         with self.connected() as holder, self.connected() as observer:
             holder.run("begin")
             holder.run("lock table facts.device_hours in exclusive mode")
-            launched = self.ask(LAUNCH, day=DAY.isoformat())["launchRun"]
-            assert launched["__typename"] == "LaunchRunSuccess", launched
+            run = self.pages.launch("reporting_facts", DAY.isoformat(), checks=False)
             wait_until(lambda: bool(observer.run(HELD_UP)))
-            yield str(launched["run"]["runId"])
-
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        body = {"query": query, "variables": variables}
-        found = http_probe.request(f"http://127.0.0.1:{self.port}/graphql", body=body)[1].get("data")
-        return found if isinstance(found, dict) else {}
-
-    def stop_asking(self) -> None:
-        """No run but those of the tests: others would wait for the same pools."""
-        found = self.ask(ASKING)
-        for state in (each["sensorState"] for each in found["sensorsOrError"]["results"]):
-            assert self.ask(STOP_SENSOR, id=state["id"])["stopSensor"]["__typename"] == "StopSensorMutationResult"
-        for state in (each["scheduleState"] for each in found["schedulesOrError"]["results"]):
-            told = self.ask(STOP_SCHEDULE, id=state["id"])["stopRunningSchedule"]["__typename"]
-            assert told == "ScheduleStateResult"
-
-    def states(self, run: str) -> dict[str, str]:
-        """The run and those that Dagster made of it when it tried it again: state by id, the newest first."""
-        results = self.ask(RUNS).get("runsOrError", {}).get("results", [])
-        return {
-            each["runId"]: each["status"]
-            for each in results
-            if run in (each["runId"], *(tag["value"] for tag in each["tags"] if tag["key"] == "dagster/root_run_id"))
-        }
-
-    def said(self, run: str) -> str:
-        return str(self.ask(LAST_WORDS, run=run).get("logsForRun", {}).get("events", ""))
+            yield run
 
 
 @pytest.fixture
@@ -280,11 +229,11 @@ def test_postgres_that_is_killed_between_two_tables_leaves_no_half_of_a_day(own:
         os.kill(pid_of(own, "postgres"), signal.SIGKILL)
     wait_until(lambda: answers(own))
     assert reports.loaded() == {"device_days": 2, "device_hours": 2}
-    wait_until(lambda: "SUCCESS" in reports.states(run).values())
+    wait_until(lambda: "SUCCESS" in reports.pages.states(run).values())
     assert reports.loaded() == {"device_days": 3, "device_hours": 3}
     # Whose lock is let go first is chance: it may be one table further.
     words = f"PostgreSQL at 127.0.0.1:{own.postgres_port} went away while facts."
-    wait_until(lambda: words in reports.said(run))  # the web server finds out, too, that its connections are dead
+    wait_until(lambda: words in reports.pages.said(run))  # the web server finds out, too, that its connections are dead
 
 
 def test_a_run_that_dies_with_its_server_is_found_and_tried_again(own: Settings, reports: Reports) -> None:
@@ -293,7 +242,7 @@ def test_a_run_that_dies_with_its_server_is_found_and_tried_again(own: Settings,
         for process in (server, *server.children(recursive=True)):
             process.kill()
     assert reports.loaded() == {"device_days": 2, "device_hours": 2}
-    wait_until(lambda: reports.states(run).get(run) == "FAILURE")
-    wait_until(lambda: "is gone" in reports.said(run))
-    wait_until(lambda: "SUCCESS" in reports.states(run).values())
+    wait_until(lambda: reports.pages.states(run).get(run) == "FAILURE")
+    wait_until(lambda: "is gone" in reports.pages.said(run))
+    wait_until(lambda: "SUCCESS" in reports.pages.states(run).values())
     assert reports.loaded() == {"device_days": 3, "device_hours": 3}

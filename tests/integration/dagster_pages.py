@@ -1,0 +1,85 @@
+"""Dagster's web server, asked as its pages ask it: runs and backfills are launched, and their states and words read."""
+
+from typing import Any
+
+from sensorlake.settings import Settings
+from stack import http_probe, ports
+from stack.layout import Layout
+
+_LAUNCH = """mutation($asset: String!, $day: String!, $checks: [AssetCheckHandleInput!]) { launchRun(executionParams: {
+    selector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__", jobName: "__ASSET_JOB",
+      assetSelection: [{path: [$asset]}], assetCheckSelection: $checks},
+    executionMetadata: {tags: [{key: "dagster/partition", value: $day}]}}) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+_LAUNCH_BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+_BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
+  ... on PartitionBackfill { status error { message } } } }"""
+_ASKING = """{
+  sensorsOrError(repositorySelector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__"}) {
+    ... on Sensors { results { sensorState { id selectorId status } } } }
+  schedulesOrError(repositorySelector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__"}) {
+    ... on Schedules { results { scheduleState { id selectorId status } } } } }"""
+_STOP_SENSOR = "mutation($id: String!) { stopSensor(id: $id) { __typename } }"
+_STOP_SCHEDULE = "mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
+_RUNS = """{ runsOrError(limit: 5) { ... on Runs { results { runId status tags { key value } } } } }"""
+_LAST_WORDS = """query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection {
+    events { ... on MessageEvent { message } ... on ErrorEvent { error { message } } } } } }"""
+_CHECKS = """query($asset: String!) { assetNodeOrError(assetKey: {path: [$asset]}) { ... on AssetNode {
+  assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
+
+
+class DagsterPages:
+    def __init__(self, settings: Settings) -> None:
+        self._port = ports.read(Layout.of(settings).ports_file)["dagster"]
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The answer's data; empty where the server could not find it."""
+        body = {"query": query, "variables": variables}
+        found = http_probe.request(f"http://127.0.0.1:{self._port}/graphql", body=body)[1].get("data")
+        return found if isinstance(found, dict) else {}
+
+    def stop_asking(self) -> None:
+        """No run but those of the tests: others would wait for the same pools."""
+        found = self.ask(_ASKING)
+        for state in (each["sensorState"] for each in found["sensorsOrError"]["results"]):
+            assert self.ask(_STOP_SENSOR, id=state["id"])["stopSensor"]["__typename"] == "StopSensorMutationResult"
+        for state in (each["scheduleState"] for each in found["schedulesOrError"]["results"]):
+            told = self.ask(_STOP_SCHEDULE, id=state["id"])["stopRunningSchedule"]["__typename"]
+            assert told == "ScheduleStateResult"
+
+    def launch(self, asset: str, day: str, *, checks: bool) -> str:
+        """Start a run of `asset` for one day, with all of its checks or none; its id."""
+        launched = self.ask(_LAUNCH, asset=asset, day=day, checks=None if checks else [])["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return str(launched["run"]["runId"])
+
+    def launch_backfill(self, asset: str, *days: str) -> str:
+        params = {"assetSelection": [{"path": [asset]}], "partitionNames": days}
+        launched = self.ask(_LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        return str(launched["backfillId"])
+
+    def backfill(self, identity: str) -> dict[str, Any]:
+        """The status of a backfill, and its error."""
+        found: dict[str, Any] = self.ask(_BACKFILL, id=identity)["partitionBackfillOrError"]
+        return found
+
+    def states(self, cause: str) -> dict[str, str]:
+        """The run, those that Dagster made of it when it tried it again, or those of a backfill: state by id, the
+        newest first."""
+        results = self.ask(_RUNS).get("runsOrError", {}).get("results", [])
+        causes = ("dagster/root_run_id", "dagster/backfill")
+        return {
+            each["runId"]: each["status"]
+            for each in results
+            if cause in (each["runId"], *(tag["value"] for tag in each["tags"] if tag["key"] in causes))
+        }
+
+    def said(self, run: str) -> str:
+        return str(self.ask(_LAST_WORDS, run=run).get("logsForRun", {}).get("events", ""))
+
+    def checks(self, asset: str) -> dict[str, str | None]:
+        """How each check of `asset` ended on what was written last."""
+        found = self.ask(_CHECKS, asset=asset)["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        return {each["name"]: (each["executionForLatestMaterialization"] or {}).get("status") for each in found}
