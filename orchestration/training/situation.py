@@ -1,5 +1,6 @@
 """Is there a reason to train models anew? What the lake says, and the answer."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from lakehouse.lake import Lake
 from lakehouse.models import registry
 from lakehouse.tables import READINGS, TRAINING_SETS
 from orchestration.training import drift, history
-from orchestration.training.sets import Wanted
+from orchestration.training.sets import GENERATED, Wanted
 from sensorlake.settings import Settings
 
 OLDEST = timedelta(days=7)
@@ -23,12 +24,13 @@ def reason_to_train(lake: Lake, settings: Settings, now: datetime) -> tuple[str 
     least = wanted.least_devices * wanted.least_readings
     if (held := _readings(lake)) < least:
         return None, f"the lake holds {held} readings, fewer than the {least} that a training set needs"
-    made = _made_at(lake)
-    if made is None:
-        return _first(lake, wanted, now)
-    age = now - made
-    if age < SOONEST:
+    made, origin = _made(lake)
+    age = now - made if made else None
+    if age is not None and age < SOONEST:
         return None, f"a training set was made {age} ago, and the next may be {SOONEST} later"
+    if age is None or origin == GENERATED:
+        so_far = "models were trained on a simulated fleet alone" if made else "no model was trained yet"
+        return _first(lake, wanted, so_far, now)
     if age > OLDEST:
         return "age", f"the newest training set is {age.days} days old"
     metric, index = drift.of_inputs(lake, settings.drift_minutes, now).largest
@@ -38,14 +40,14 @@ def reason_to_train(lake: Lake, settings: Settings, now: datetime) -> tuple[str 
     return None, f"the newest training set is {age} old and fits; in force: {', '.join(champions) or 'no model'}"
 
 
-def _first(lake: Lake, wanted: Wanted, now: datetime) -> tuple[str | None, str]:
-    """Have enough devices sent enough for the first models?"""
+def _first(lake: Lake, wanted: Wanted, so_far: str, now: datetime) -> tuple[str | None, str]:
+    """Have enough devices sent enough for the first models of them?"""
     start = now - timedelta(minutes=wanted.minutes)
     devices = len(history.active(lake.existing(READINGS), start, now, wanted.least_readings))
     said = f"{devices} devices sent {wanted.least_readings} readings in the last {wanted.minutes:g} minutes"
     if devices < wanted.least_devices:
-        return None, f"no model was trained yet, and only {said}: {wanted.least_devices} must have"
-    return "first", f"no model was trained yet, and {said}"
+        return None, f"{so_far}, and only {said}: {wanted.least_devices} must have"
+    return "first", f"{so_far}, and {said}"
 
 
 def _readings(lake: Lake) -> int:
@@ -56,8 +58,11 @@ def _readings(lake: Lake) -> int:
     return int(pc.sum(pa.table(table.get_add_actions(flatten=True))["num_records"]).as_py() or 0)
 
 
-def _made_at(lake: Lake) -> datetime | None:
-    """When the newest training set was made."""
+def _made(lake: Lake) -> tuple[datetime | None, str | None]:
+    """When the newest training set was made, and where its readings come from."""
     table = lake.find(TRAINING_SETS)
-    times = [commit["timestamp"] for commit in (table.history() if table else []) if "userMetadata" in commit]
-    return datetime.fromtimestamp(max(times) / 1000, tz=UTC) if times else None
+    # The newest commit is the first.
+    commit = next((each for each in (table.history() if table else []) if "userMetadata" in each), None)
+    if commit is None:
+        return None, None
+    return datetime.fromtimestamp(commit["timestamp"] / 1000, tz=UTC), json.loads(commit["userMetadata"])["origin"]

@@ -151,6 +151,18 @@ def test_training_is_asked_for_when_there_is_enough_when_inputs_drift_and_once_a
     assert reason(now + timedelta(days=8))[0] == "age"
 
 
+def test_models_of_a_simulated_fleet_are_trained_anew_when_devices_have_sent_enough(lake, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    settings, now = settings_module.load(), datetime.now(UTC).replace(microsecond=0)
+    sets.make(lake, sets.Wanted(source="generated", devices=20, minutes=20), {}, now)
+    later = now + timedelta(hours=7)
+    fill(lake, devices=12, end=later)
+    assert "the next may be" in situation.reason_to_train(lake, settings, now + timedelta(hours=5))[1]
+    kind, text = situation.reason_to_train(lake, settings, later)
+    assert kind == "first"
+    assert "simulated fleet alone, and 12 devices sent 600 readings" in text
+
+
 def test_the_sensor_says_what_it_waits_for_and_asks_once_a_day(lake, instance, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
