@@ -23,8 +23,8 @@ from stack import http_probe
 
 JOB = "train_models"
 SEQUENCES = 64
-# Where no thresholds are learned, training waits no longer than this for them.
-PATIENCE_SECONDS = 180.0
+# Dagster is up: its sensors look first. Thresholds are learned later, when windows have closed.
+PAUSE_SECONDS = 15.0
 _LOOK_SECONDS = 3.0
 _LAUNCH_AGAIN_SECONDS = 60.0
 
@@ -53,12 +53,11 @@ class State:
 
 
 class Models:
-    """Looks every few seconds, in a thread of its own; asks for training once, when `want` was called or in time."""
+    """Looks every few seconds, in a thread of its own; asks for training once, soon after it began."""
 
     def __init__(self, *, server: bool) -> None:
         self.state = State()
         self._has_server = server
-        self._wanted = False
         self._launched = 0.0
         self._asked_for: int | None = None
         self._stop = threading.Event()
@@ -71,10 +70,6 @@ class Models:
             self._thread = threading.Thread(target=self._run, args=(settings,), name="models", daemon=True)
             self._thread.start()
 
-    def want(self) -> None:
-        """There is nothing to wait for any more."""
-        self._wanted = True
-
     def end(self) -> None:
         """Look no more; harmless before `begin`."""
         self._stop.set()
@@ -86,7 +81,7 @@ class Models:
         run = OneRun(settings.dagster_port, JOB, uuid4().hex)
         while not self._stop.is_set():
             try:
-                self._train(run, due=self._wanted or time.monotonic() - began > PATIENCE_SECONDS)
+                self._train(run, due=time.monotonic() - began > PAUSE_SECONDS)
                 self.state = replace(self.state, by_name=in_force(Lake.of(settings)))
                 if self._has_server:
                     self._ask_server(settings)
@@ -155,8 +150,7 @@ def summed_up(state: State, now: float) -> list[str]:
     """The same when the demo is over."""
     run = state.run
     if run is None and not state.refused:
-        why = "that begins with the first learned thresholds" if state.dagster else "Dagster was not up in time"
-        first = f"not trained: {why}"
+        first = "not trained: Dagster was not up in time"
     elif run and not run.is_over:
         return [f"not trained when the demo ended: {_training(state, now)}", *_found(state)]
     else:
@@ -191,7 +185,7 @@ def _training(state: State, now: float) -> str:
     if state.refused:
         return state.refused
     if run is None:
-        return "trained once thresholds are learned"
+        return "Dagster will be asked to train them" if state.dagster else "trained when Dagster is up"
     if run.waits:
         return "training is in Dagster's queue"
     if run.succeeded:

@@ -32,8 +32,8 @@ def test_trained_models_are_shown_with_their_figures_and_that_they_are_served():
 @pytest.mark.parametrize(
     ("state", "shown", "at_the_end"),
     [
-        (State(), "trained once thresholds are learned", "not trained: Dagster was not up in time"),
-        (State(dagster=True), "trained once thresholds are learned", "not trained: that begins with the first learned"),
+        (State(), "trained when Dagster is up", "not trained: Dagster was not up in time"),
+        (State(dagster=True), "Dagster will be asked", "not trained: Dagster was not up in time"),
         (State(run=Run("a", "QUEUED")), "queue", "not trained when the demo ended: training is in Dagster's queue"),
         (
             State(run=Run("a", "STARTED", "lstm_autoencoder", began=970.0)),
