@@ -128,6 +128,6 @@ def test_without_a_limit_nothing_is_dropped(lake):
 
 def test_every_table_with_days_has_a_retention_and_the_thresholds_have_none():
     kept = retention.kept_days(Settings(raw_retention_days=3, feature_retention_days=5, anomaly_retention_days=7))
-    assert kept.keys() == {table.name for table in TABLES if table.partition}
+    assert kept.keys() == {table.name for table in TABLES if retention.day_column(table)}
     assert THRESHOLDS.name not in kept
     assert (kept["readings"], kept["trends"], kept["anomalies"]) == (3, 5, 7)
