@@ -84,7 +84,7 @@ def _flow(view: View) -> Table:
 
 
 def _processes(view: View) -> Table:
-    table = _grid(10, 11, 8, 3, 10, 11, 9, 7)
+    table = _grid(15, 11, 7, 2, 12, 11, 9, 7)
     table.add_row(*[Text(name, style="dim") for name in ("service", "", "MB", "", "query", "", "rows/s", "lag")])
     services, queries = list(view.services.items()), list(view.queries.items())
     for place in range(max(len(services), len(queries))):

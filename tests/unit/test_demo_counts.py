@@ -43,8 +43,17 @@ def test_mischief_is_not_ahead_of_its_time():
 
 def test_without_influxdb_the_queries_that_write_to_it_do_not_run():
     plan.require(["influxdb"])
-    assert plan.queries([]) == ["alerts", "detect", "lake", "metrics", "postgres", "influxdb", "anomalies"]
-    assert plan.queries(["influxdb"]) == ["alerts", "detect", "lake", "postgres", "anomalies"]
+    assert plan.queries([]) == [
+        "alerts",
+        "detect",
+        "autoencoder",
+        "lake",
+        "metrics",
+        "postgres",
+        "influxdb",
+        "anomalies",
+    ]
+    assert plan.queries(["influxdb"]) == ["alerts", "detect", "autoencoder", "lake", "postgres", "anomalies"]
     assert plan.missing_parts([]) == []
     assert "influxdb" in plan.missing_parts(["influxdb"])[0]
 

@@ -6,10 +6,11 @@ import time
 import pytest
 from rich.console import Console
 
-from sensorlake.demo import panel
+from sensorlake.demo import panel, plan
 from sensorlake.demo.ending import Ending, Interrupted, on_signals
 from sensorlake.demo.news import News
 from sensorlake.demo.view import View
+from stack import selection
 
 SERVICE = {"state": "running", "address": "x", "pid": 1, "rss_mb": 1234.5, "restarts": 0}
 QUERY = {"state": "running", "batch": 1, "input_rate": 1234.5, "lag": None, "last_error": None}
@@ -17,8 +18,8 @@ VIEW = View(
     phase="running",
     elapsed=1234.5,
     seconds=1200.0,
-    services=dict.fromkeys(("kafka", "minio", "postgres", "influxdb", "stream"), SERVICE),
-    queries=dict.fromkeys(("alerts", "detect", "lake", "metrics", "postgres", "influxdb", "anomalies"), QUERY),
+    services=dict.fromkeys((*selection.programs(), "stream"), SERVICE),
+    queries=dict.fromkeys(plan.queries([]), QUERY),
     memory_mb=3000.0,
     readings_in=12_345_678,
     rate=812.0,
@@ -30,6 +31,7 @@ VIEW = View(
     commits=1234,
     freshness_s=8.4,
     lag=1000,
+    models=("in training for 1234 s: model_evaluation", "isolation_forest version 12, PR-AUC 0.72, 13 in shadow"),
 )
 
 
@@ -54,6 +56,9 @@ def test_the_panel_fits_80_columns_and_cuts_no_figure_off():
         "first 45 s after",
         "http://127.0.0.1:9000",
         "left out",
+        "dagster-daemon",
+        "autoencoder",
+        "isolation_forest version 12, PR-AUC 0.72",
     ):
         assert figure in text
 
