@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     detect_forget_hours: int = Field(default=168, ge=1, le=100_000)
     autoencoder_trigger_seconds: float = Field(default=10, gt=0, le=600)
     autoencoder_seconds: float = Field(default=3, gt=0, le=600)
+    autoencoder_alarm_score: float = Field(default=2, gt=0, le=1000)
     model_scoring: str = Field(default="process", pattern=r"^(process|server)$")
     lake_trigger_seconds: float = Field(default=10, gt=0, le=600)
     metrics_trigger_seconds: float = Field(default=5, gt=0, le=600)

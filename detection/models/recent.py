@@ -73,7 +73,7 @@ class Recent:
         return found
 
     def score(self, rows: Integers, score: Floats) -> NDArray[np.bool_]:
-        """Note the scores, in units of the threshold; which of the rows' alarms begin with it."""
+        """Note the scores, in units of the hysteresis' limits; which of the rows' alarms begin with it."""
         part = {name: self.state[name][rows] for name in ("alarm", "below")}
         before = part["alarm"].copy()
         after = self.hysteresis.update(part, score, np.ones(len(rows), np.bool_))

@@ -55,15 +55,22 @@ class Autoencoder:
     """What the query `autoencoder` knows.
 
     Args:
-        scorer: makes a scorer of a verified version. alarms: the file of the series in alarm. seconds: that a batch may
-            score for.
+        scorer: makes a scorer of a verified version. alarms: the file of the series in alarm. alarm_at: times the
+            model's threshold, where alarms begin. seconds: that a batch may score for.
     """
 
     def __init__(
-        self, lake: Lake, in_force: InForce, scorer: Callable[[Held], Scorer], *, alarms: Path, seconds: float
+        self,
+        lake: Lake,
+        in_force: InForce,
+        scorer: Callable[[Held], Scorer],
+        *,
+        alarms: Path,
+        alarm_at: float,
+        seconds: float,
     ) -> None:
         self._lake, self._in_force, self._make, self._alarms = lake, in_force, scorer, alarms
-        self._seconds = seconds
+        self._alarm_at, self._seconds = alarm_at, seconds
         self._scorer: Scorer | None = None
         self._version = 0
         self._recent: Recent | None = None
@@ -129,7 +136,7 @@ class Autoencoder:
         while done < len(due) and (done == 0 or time.monotonic() < until):
             rows = due[done : done + _TOGETHER]
             error = scorer.score(normalised(recent.sequences(rows)))
-            began = recent.score(rows, error / scorer.threshold)
+            began = recent.score(rows, error / (scorer.threshold * self._alarm_at))
             found += [self._alarm(recent, scorer, row, error[place]) for place, row in _pairs(rows, began)]
             done += len(rows)
         self._tell(len(due), done)
@@ -143,6 +150,7 @@ class Autoencoder:
             figures=tuple(newest.tolist()),
             error=float(error),
             limit=scorer.threshold,
+            alarm_at=self._alarm_at,
             model_version=self._version,
         )
 

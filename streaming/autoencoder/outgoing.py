@@ -10,16 +10,16 @@ from contracts.avro import field_names
 from contracts.detectors import LSTM_AUTOENCODER
 from detection.models.sequences import FEATURES, WINDOW_MICROS
 
-THRESHOLD = 1.0
-"""Scores are in units of the model's threshold."""
 CRITICAL = 2.0
+"""Times the score at which alarms begin."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Alarm:
     """A sequence that is abnormal, the first of an alarm. end: of its last window, microseconds since 1970; figures: of
-    that window, as in `FEATURES`. error: of the reconstruction; limit: the model's threshold for it."""
+    that window, as in `FEATURES`. error: of the reconstruction; limit: the model's threshold for it; alarms begin at
+    `alarm_at` times that."""
 
     device_id: str
     metric: str
@@ -27,6 +27,7 @@ class Alarm:
     figures: tuple[float, ...]
     error: float
     limit: float
+    alarm_at: float
     model_version: int
 
 
@@ -46,9 +47,9 @@ def message(alarm: Alarm, detected_at: datetime) -> tuple[bytes, bytes]:
         "window_end": _text(end),
         "value": figures["mean"],
         "score": score,
-        "threshold": THRESHOLD,
+        "threshold": alarm.alarm_at,
         "detector": LSTM_AUTOENCODER,
-        "severity": "critical" if score >= CRITICAL * THRESHOLD else "warning",
+        "severity": "critical" if score >= CRITICAL * alarm.alarm_at else "warning",
         "is_anomaly": True,
         "features": figures,
         "threshold_version": None,

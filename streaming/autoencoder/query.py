@@ -44,6 +44,7 @@ def autoencoder(settings: Settings, checkpoint: Path) -> Autoencoder:
         in_force,
         lambda held: scorer(settings, held),
         alarms=checkpoint / "alarms.json",
+        alarm_at=settings.autoencoder_alarm_score,
         seconds=settings.autoencoder_seconds,
     )
 

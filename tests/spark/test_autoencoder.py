@@ -34,6 +34,7 @@ def running(spark, lake, folder):
         in_force,
         lambda held: lstm_autoencoder.Scorer(held.folder / "model.onnx", held.manifest.parameters),
         alarms=folder / "alarms.json",
+        alarm_at=1.5,
         seconds=10.0,
     )
     written = []

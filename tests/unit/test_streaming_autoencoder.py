@@ -40,7 +40,7 @@ class Place:
     def started(self, *, seconds=10.0, scorer=None) -> Autoencoder:
         in_force = InForce(self.lake, self.store, self.folder / "held")
         make = scorer or (lambda held: lstm_autoencoder.Scorer(held.folder / "model.onnx", held.manifest.parameters))
-        return Autoencoder(self.lake, in_force, make, alarms=self.folder / "alarms.json", seconds=seconds)
+        return Autoencoder(self.lake, in_force, make, alarms=self.folder / "alarms.json", alarm_at=1.0, seconds=seconds)
 
     def judge(self, judging: Autoencoder, first: int, last: int, **about):
         """A batch: windows are in the table, and then the query sees those of its kind."""
@@ -152,12 +152,14 @@ def test_a_model_server_that_is_away_fails_the_batch_so_that_it_is_tried_again(p
 
 def test_the_message_is_an_anomaly_of_the_contract():
     end = 1_793_707_200_000_000
-    alarm = outgoing.Alarm("a", "t", end, (20.0, 1.0, 18.0, 22.0, 60.0, 4.0), error=12.0, limit=5.0, model_version=3)
+    alarm = outgoing.Alarm(
+        "a", "t", end, (20.0, 1.0, 18.0, 22.0, 60.0, 4.0), error=12.0, limit=5.0, alarm_at=2.0, model_version=3
+    )
     key, value = outgoing.message(alarm, datetime(2026, 11, 3, 13, tzinfo=UTC))
     found = json.loads(value)
     assert (key, list(found)) == (b"a", field_names("anomaly"))
     assert found["anomaly_id"] == identity.anomaly_id("a", "t", end, "lstm_autoencoder")
-    assert (found["score"], found["threshold"], found["severity"]) == (2.4, 1.0, "critical")
+    assert (found["score"], found["threshold"], found["severity"]) == (2.4, 2.0, "warning")
     assert (found["detector"], found["model_version"]) == ("lstm_autoencoder", "3")
     assert (found["window_start"], found["window_end"]) == (
         "2026-11-03T11:59:00.000000Z",
