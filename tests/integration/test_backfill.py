@@ -78,6 +78,7 @@ def test_days_are_worked_through_and_one_again_after_late_readings(
     assert after[:2] == before[0], "what was there is there once, as it was"
     assert enriched(lake, NOONS[1]) == before[1]
     checks = pages.checks("enriched_readings")
-    assert checks
-    assert set(checks.values()) == {"SUCCEEDED"}
+    assert set(checks.values()) <= {"SUCCEEDED", "FAILED"}, "each was asked"
+    failed = {name for name, status in checks.items() if status == "FAILED"}
+    assert failed == {"of_registered_devices"}, "the registry knows no device here"
     wait_until(lambda: pages.backfill(backfill)["status"] == "COMPLETED_SUCCESS", pages, backfill)
