@@ -23,8 +23,8 @@ from stack import http_probe
 
 JOB = "train_models"
 SEQUENCES = 64
-# Dagster is up: its sensors look first. Thresholds are learned later, when windows have closed.
-PAUSE_SECONDS = 15.0
+# Thresholds are to be learned first; where that takes longer, training does not wait for it.
+PATIENCE_SECONDS = 90.0
 _LOOK_SECONDS = 3.0
 _LAUNCH_AGAIN_SECONDS = 60.0
 
@@ -53,10 +53,12 @@ class State:
 
 
 class Models:
-    """Looks every few seconds, in a thread of its own; asks for training once, soon after it began."""
+    """Looks every few seconds in a thread of its own; asks for training once, after `want` or after some patience."""
 
-    def __init__(self, *, server: bool) -> None:
+    def __init__(self, *, server: bool, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.state = State()
+        self._patience_seconds = patience_seconds
+        self._wanted = False
         self._has_server = server
         self._launched = 0.0
         self._asked_for: int | None = None
@@ -70,6 +72,10 @@ class Models:
             self._thread = threading.Thread(target=self._run, args=(settings,), name="models", daemon=True)
             self._thread.start()
 
+    def want(self) -> None:
+        """There is nothing to wait for any more."""
+        self._wanted = True
+
     def end(self) -> None:
         """Look no more; harmless before `begin`."""
         self._stop.set()
@@ -81,7 +87,7 @@ class Models:
         run = OneRun(settings.dagster_port, JOB, uuid4().hex)
         while not self._stop.is_set():
             try:
-                self._train(run, due=time.monotonic() - began > PAUSE_SECONDS)
+                self._train(run, due=self._wanted or time.monotonic() - began > self._patience_seconds)
                 self.state = replace(self.state, by_name=in_force(Lake.of(settings)))
                 if self._has_server:
                     self._ask_server(settings)
@@ -150,7 +156,8 @@ def summed_up(state: State, now: float) -> list[str]:
     """The same when the demo is over."""
     run = state.run
     if run is None and not state.refused:
-        first = "not trained: Dagster was not up in time"
+        why = "Dagster was to learn thresholds first" if state.dagster else "Dagster was not up in time"
+        first = f"not trained: {why}"
     elif run and not run.is_over:
         return [f"not trained when the demo ended: {_training(state, now)}", *_found(state)]
     else:
@@ -185,7 +192,7 @@ def _training(state: State, now: float) -> str:
     if state.refused:
         return state.refused
     if run is None:
-        return "Dagster will be asked to train them" if state.dagster else "trained when Dagster is up"
+        return "trained once thresholds are learned" if state.dagster else "trained when Dagster is up"
     if run.waits:
         return "training is in Dagster's queue"
     if run.succeeded:

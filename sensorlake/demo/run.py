@@ -135,6 +135,8 @@ class Demo:
             self._versions.look()
             if self._dagster and self._dagster.ready:
                 self._models.begin(self._dagster.ready)
+            if self._versions.published:
+                self._models.want()
             left = 1.0 if seconds is None else self._sending_since + seconds - time.monotonic()
             if left <= 0 or self._ending.wait(min(1.0, left)):
                 return

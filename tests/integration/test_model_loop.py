@@ -1,5 +1,6 @@
-"""Models from end to end on real servers: Dagster trains, judges and promotes them, the model server answers with what
-is in force, goes back with a rollback without losing a request, and refuses what was tampered with."""
+"""Models from end to end on real servers: Dagster trains, judges and promotes them as a demo asks it to; the model
+server answers with what is in force, goes back with a rollback without losing a request, and refuses what was tampered
+with."""
 
 import os
 import subprocess
@@ -19,8 +20,9 @@ from detection.models.remote import RemoteScorer, Server
 from lakehouse.lake import Lake
 from lakehouse.models import registry
 from lakehouse.models.store import ISOLATION_FOREST, LSTM_AUTOENCODER, ModelStore
-from sensorlake.demo import plan
+from sensorlake.demo import models, plan
 from sensorlake.demo.dagster_runs import OneRun
+from sensorlake.demo.models import Models
 from sensorlake.errors import ModelServerError
 from sensorlake.settings import PREFIX, Settings
 from stack import http_probe, supervisor
@@ -130,9 +132,22 @@ class Caller:
 def test_models_are_trained_promoted_served_rolled_back_and_refused(
     own: Settings, store: ModelStore, tmp_path: Path
 ) -> None:
-    run(own, "train_models", SMALL)
+    demo = Models(server=True, patience_seconds=0)
+    demo.begin(own)
+    until(lambda: demo.state.refused or (demo.state.run and demo.state.run.is_over), 400, "the demo has models trained")
+    assert demo.state.run, demo.state
+    assert demo.state.run.succeeded, demo.state
     assert champion(own, ISOLATION_FOREST) == champion(own, LSTM_AUTOENCODER) == 1
     until(lambda: served(own) == 1, 60, "the server answers with version 1")
+    until(lambda: demo.state.answer_ms, 60, "the demo sees that it does")
+    demo.end()
+    lines = models.told(demo.state, time.time())
+    assert [line.split(",")[0] for line in lines[1:]] == [
+        "isolation_forest version 1",
+        "lstm_autoencoder version 1",
+        "server: version 1",
+    ]
+    assert all(model.pr_auc > 0.3 for model in demo.state.by_name.values())
     first = in_process(store, 1, tmp_path)
     caller = Caller(own, store.manifest(LSTM_AUTOENCODER, 1).parameters)
     assert caller.once() == pytest.approx(first, abs=1e-4)

@@ -33,7 +33,7 @@ def test_trained_models_are_shown_with_their_figures_and_that_they_are_served():
     ("state", "shown", "at_the_end"),
     [
         (State(), "trained when Dagster is up", "not trained: Dagster was not up in time"),
-        (State(dagster=True), "Dagster will be asked", "not trained: Dagster was not up in time"),
+        (State(dagster=True), "trained once thresholds", "not trained: Dagster was to learn"),
         (State(run=Run("a", "QUEUED")), "queue", "not trained when the demo ended: training is in Dagster's queue"),
         (
             State(run=Run("a", "STARTED", "lstm_autoencoder", began=970.0)),
