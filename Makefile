@@ -1,5 +1,5 @@
 # Everything a developer runs. `make setup` is the only target that fetches or compiles; the others call it first.
-.PHONY: setup demo test lint types lock
+.PHONY: setup demo test faults lint types lock
 
 setup:
 	@sh stack/bootstrap.sh
@@ -9,6 +9,10 @@ demo: setup
 
 test: setup
 	@.venv/bin/pytest
+
+# Servers and runs killed in the middle of their work; minutes long, so not part of `make test`.
+faults: setup
+	@.venv/bin/pytest tests/faults
 
 lint: setup
 	@.venv/bin/ruff check .

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from detection.models.recent import Recent
 from detection.models.sequences import EVERY_MICROS, FEATURES, KIND

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.integration.deployment import assert_nothing_lost_or_doubled
+from tests.integration.stream.deployment import assert_nothing_lost_or_doubled
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.deployment import assert_nothing_lost_or_doubled
+from tests.integration.stream.deployment import assert_nothing_lost_or_doubled
 
 pytestmark = pytest.mark.integration
 
