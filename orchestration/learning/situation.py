@@ -22,6 +22,7 @@ from sensorlake.settings import Settings
 _LEAST_WINDOWS = 200
 # Shorter spans than this hold too few windows of five minutes.
 _LONG_SPAN = timedelta(hours=1)
+_PAST = timedelta(days=1)
 # A device most of whose readings were abnormal for as long as a new level must last has one.
 _STEADY = 0.9
 _LEAST_READINGS = 30
@@ -41,7 +42,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Situation:
-    """What the windows say: of the drift minutes the share of the series from which limits could be learned, the
+    """What the windows say: the share of the series from which limits could be learned; of the drift minutes the
     largest stability index of a metric, the readings, and those of them that the live version found abnormal; and the
     devices of which it has found nearly all abnormal for as long as a new level must last."""
 
@@ -82,8 +83,12 @@ def assess(lake: Lake, settings: Settings, found: Standing) -> Situation:
     start = now - span
     given, series = windows.read(lake.existing(FEATURES), start, now, now if span >= _LONG_SPAN else start)
     metric, index = _largest_drift(lake, given.usable(), series)
+    past = given
+    if nothing_learned(live):
+        # What could be learned is more than the drift minutes: readings of days gone by may have been sent at once.
+        past, _ = windows.read(lake.existing(FEATURES), now - _PAST, now, now - _LONG_SPAN)
     return Situation(
-        _learnable(given.usable(), settings.baseline_min_readings),
+        _learnable(past.usable(), settings.baseline_min_readings),
         int(given.count.sum()),
         metric,
         index,
@@ -100,8 +105,7 @@ def reason_to_refresh(
     Kinds: first (nothing was learned yet), alarms, drift, new data.
     """
     live = at.live
-    nothing_learned = live.learned == 0 and live.kind == "first"
-    if nothing_learned and found.learnable >= _MOST:
+    if nothing_learned(live) and found.learnable >= _MOST:
         return "first", f"nothing was learned yet; features version {at.features_version}"
     if found.alarm_rate > settings.alarm_rate_limit:
         rate = f"{found.alarm_rate:.2%} of {found.readings} readings"
@@ -116,7 +120,12 @@ def reason_to_refresh(
         return "new data", f"{settings.refresh_minutes:g} minutes since the last refresh, and new windows"
     fits = f"version {live.version} fits: {found.alarm_rate:.3%} abnormal, stability index {found.stability_index:.2f}"
     early = f"limits could be learned of {found.learnable:.0%} of what sends; {_MOST:.0%} are waited for"
-    return None, early if nothing_learned else fits
+    return None, early if nothing_learned(live) else fits
+
+
+def nothing_learned(live: Version) -> bool:
+    """The live version is the one that the stream began with."""
+    return live.learned == 0 and live.kind == "first"
 
 
 def reason_to_wait(found: Standing, last: Attempt | None, settings: Settings) -> str | None:

@@ -106,9 +106,13 @@ def _initialise(stack: Stack, initdb: list[str], folder: Path) -> None:
 
 
 def _connect(stack: Stack, user: str, password: str, database: str) -> pg8000.native.Connection:
-    return pg8000.native.Connection(
-        user, password=password, database=database, host="127.0.0.1", port=stack.ports["postgres"], timeout=5
-    )
+    opened = socket.create_connection(("127.0.0.1", stack.ports["postgres"]), timeout=5)
+    try:
+        return pg8000.native.Connection(user, password=password, database=database, sock=opened)
+    except BaseException:
+        # The library leaves it open when a server that is just starting refuses.
+        opened.close()
+        raise
 
 
 def _code(error: pg8000.native.DatabaseError) -> str:
