@@ -1,5 +1,5 @@
 """The faults need the same Dagster as the tests of daily work."""
 
-from tests.integration.daily.conftest import quiet_dagster
+from tests.daily.conftest import quiet_dagster
 
 __all__ = ["quiet_dagster"]

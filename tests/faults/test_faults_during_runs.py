@@ -34,8 +34,8 @@ from sensorlake.settings import PREFIX, Settings
 from stack import supervisor
 from stack.layout import Layout
 from stack.up import bring_up
+from tests.daily.dagster_pages import DagsterPages
 from tests.faults.forwarder import Forwarder
-from tests.integration.daily.dagster_pages import DagsterPages
 from tests.orchestration.rows import read, reading, write
 
 pytestmark = pytest.mark.integration

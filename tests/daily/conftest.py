@@ -12,9 +12,9 @@ from sensorlake.settings import PREFIX, Settings
 from stack import leftovers
 from stack.up import bring_down, bring_up
 
-pytest.register_assert_rewrite("tests.integration.daily.dagster_pages")
+pytest.register_assert_rewrite("tests.daily.dagster_pages")
 
-from tests.integration.daily.dagster_pages import DagsterPages  # noqa: E402  assertions are rewritten from here on
+from tests.daily.dagster_pages import DagsterPages  # noqa: E402  assertions are rewritten from here on
 
 
 @pytest.fixture(scope="package")

@@ -16,7 +16,7 @@ from lakehouse.tables import ANOMALIES, ENRICHED_READINGS, READINGS
 from orchestration.defs.lake.sensors import changed_days
 from orchestration.resources.installation import Installation
 from sensorlake.settings import PREFIX, Settings
-from tests.integration.daily.dagster_pages import DagsterPages
+from tests.daily.dagster_pages import DagsterPages
 from tests.orchestration.rows import read, reading, write
 
 pytestmark = pytest.mark.integration
