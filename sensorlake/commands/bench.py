@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -53,12 +54,7 @@ def latency(
 
     if json is not None and not json.absolute().parent.is_dir():
         raise SettingsError(f"--json {json}: there is no folder {json.absolute().parent}; make it first")
-    began = time.monotonic()
-
-    def report(event: str) -> None:
-        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
-        sys.stderr.flush()
-
+    report = _reporter()
     folder = data_dir or settings.load().data_dir / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     request = benchmark.Request(rate, sensors, seconds, warmup, violations, seed)
     try:
@@ -94,12 +90,7 @@ def detect(
     from benchmarks import detect as benchmark  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
 
-    began = time.monotonic()
-
-    def report(event: str) -> None:
-        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
-        sys.stderr.flush()
-
+    report = _reporter()
     folder = data_dir or settings.load().data_dir / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     request = benchmark.Request(rate, sensors, seconds, warmup, faults, seed)
     try:
@@ -148,12 +139,7 @@ def lakehouse(
     from benchmarks import machine  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
 
-    began, conditions = time.monotonic(), machine.describe()
-
-    def report(event: str) -> None:
-        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
-        sys.stderr.flush()
-
+    report, conditions = _reporter(), machine.describe()
     folder = data_dir or settings.load().data_dir / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     steps = benchmark.run(sensors, days, folder.absolute(), report)
     shutil.rmtree(folder, ignore_errors=True)
@@ -181,12 +167,7 @@ def injected(
 
     from benchmarks import injected as benchmark  # noqa: PLC0415
 
-    began = time.monotonic()
-
-    def report(event: str) -> None:
-        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
-        sys.stderr.flush()
-
+    report = _reporter()
     document = benchmark.run(sensors, seconds, faults, seed, report)
     if json is not None:
         json.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
@@ -224,12 +205,7 @@ def model_server(
     from benchmarks import machine  # noqa: PLC0415
     from benchmarks import model_server as benchmark  # noqa: PLC0415
 
-    began, conditions = time.monotonic(), machine.describe()
-
-    def report(event: str) -> None:
-        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
-        sys.stderr.flush()
-
+    report, conditions = _reporter(), machine.describe()
     engines = ("onnx", "tensorflow") if engine == "both" else (engine,)
     measured = benchmark.run(engines, threads, requests, seconds, report)
     if json is not None:
@@ -247,6 +223,17 @@ def model_server(
     console.print(f"ms of a batch of 64, aim p99 <= {benchmark.LATENCY_AIM_MS:g}; aim >= {benchmark.RATE_AIM:g}/s")
     load = conditions["load_average_before"]
     console.print(f"the server on {threads} of {conditions['cores']} processors, load average before {load}")
+
+
+def _reporter() -> Callable[[str], None]:
+    """Tells each event on standard error, with the seconds since now."""
+    began = time.monotonic()
+
+    def report(event: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {event}\n")
+        sys.stderr.flush()
+
+    return report
 
 
 def _met(met: bool) -> str:
