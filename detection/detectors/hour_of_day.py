@@ -13,32 +13,29 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detection import compression, extent, fading, regime
-from detection.alarms import Hysteresis
-from detection.detectors import range_novelty
+from detection import compression, extent, records
 from detection.detectors.detector import Block, Found, State, put
+from detection.records import Records
 
 _TIMES = 96
 _DAYS = 7
-_KNOWN = 60
 _GATE, _MEAN_DISTANCE = 2.5, 1.25
 _MEMORY = 2000
 _CLIP = 5.0
 _FADES = 1 / 32_000
 _WEIGHT = 0.5
-_MOST = 1e6
 
 
 class HourOfDay:
-    """State a series: `usual` and `days` of each quarter of an hour; `most`, `distance`; the extent of y; and those of
-    `fading`, `compression` and the alarm rule."""
+    """State a series: `usual` and `days` of each quarter of an hour; `most`, `distance`; the extent of y; and that of
+    `Records`."""
 
     name: ClassVar[str] = "hour_of_day"
     per_device: ClassVar[bool] = False
     momentary: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        self._hysteresis = Hysteresis(hold=1)
+        self._records = Records()
 
     def begin(self, devices: int, metrics: int) -> dict[str, NDArray[Any]]:
         shape = (devices, metrics)
@@ -47,18 +44,15 @@ class HourOfDay:
             "days": np.zeros((*shape, _TIMES), dtype=np.int8),
             "most": np.zeros(shape),
             "away": np.zeros(shape),
-            "readings": np.zeros(shape, dtype=np.int32),
             **extent.begin(*shape),
-            **compression.begin(devices, metrics),
-            **fading.begin(devices, metrics),
-            **self._hysteresis.begin(devices),
+            **self._records.begin(devices, metrics),
         }
 
     def update(self, state: State, block: Block) -> Found:
-        judged = regime.slow(block) & (not regime.several(block))
-        if not judged.any():
+        devices = records.looked_for(block)
+        if not devices.any():
             return Found.nothing(block)
-        y, there = compression.compressed(state, block, judged)
+        y, there = compression.compressed(state, block, devices)
         most, usual_away, readings = state["most"], state["away"], state["readings"]
         device = np.arange(len(y))[:, None]
         metric = np.arange(y.shape[1])[None, :]
@@ -78,12 +72,5 @@ class HourOfDay:
         state["usual"][device, metric, time] = after
         state["days"][device, metric, time] = np.where(there, np.minimum(days + 1, 100), days)
         extent.excess(state, y, there)
-        raw = np.where(readings > _KNOWN, _WEIGHT * record, 0.0)
-        counts = fading.faded(state, raw, there)
-        judged &= regime.known_for_long(block) & ~block.training
-        calibrated = np.minimum(counts / range_novelty.limit(block.interval), _MOST)
-        score = np.where(judged[:, None], calibrated, 0.0)
-        far = away >= range_novelty.CERTAIN * _MEAN_DISTANCE * usual_before
-        certain = far | (record >= range_novelty.LARGE)
-        alarm = self._hysteresis.update(state, np.where(certain, score, 0.0).max(axis=1), ~block.training)
-        return Found(score, alarm, score)
+        far = away >= records.CERTAIN * _MEAN_DISTANCE * usual_before
+        return self._records.judge(state, block, _WEIGHT * record, there, far | (record >= records.LARGE))
