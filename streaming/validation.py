@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from streaming import identity
-from streaming.decoder.jar import CLASS
+from streaming.decoder.jar import DECODER
 
 _DECODE = "sensorlake_decode"
 _SHAPE = (
@@ -25,7 +25,7 @@ _SHAPE = (
 def register(spark: SparkSession) -> None:
     """Make the decoder known to the session, whose classpath holds its jar."""
     # Not spark.udf.registerJavaFunction: it wants the type parameters of the class, which Janino does not write.
-    decoder = getattr(spark._jvm, CLASS)()
+    decoder = getattr(spark._jvm, DECODER)()
     shape = spark._jsparkSession.parseDataType(StructType.fromDDL(_SHAPE).json())
     spark._jsparkSession.udf().register(_DECODE, decoder, shape)
 

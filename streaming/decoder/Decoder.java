@@ -45,22 +45,32 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
     return judge((byte[]) message, ((Long) received).longValue(), ((Integer) largest).intValue());
   }
 
+  /** What a valid message says; null of one that is rejected. */
+  static Fields valid(byte[] message, long received, int largest) {
+    Fields fields = new Fields();
+    return reason(message, received, largest, fields) == null ? fields : null;
+  }
+
   private static Row judge(byte[] message, long received, int largest) {
     Fields fields = new Fields();
-    String reason;
-    if (message == null || message.length == 0) {
-      reason = "malformed";
-    } else if (message.length > largest) {
-      reason = "oversize";
-    } else {
-      reason = read(message, fields) ? fields.reason(received) : "malformed";
-    }
+    String reason = reason(message, received, largest, fields);
     if (reason != null) {
       return RowFactory.create(new Object[] {reason, null, null, null, null, null, null});
     }
     return RowFactory.create(new Object[] {
         null, fields.device(), fields.sensor(), Long.valueOf(fields.micros), fields.location(), fields.unit(),
         fields.measurements()});
+  }
+
+  /** Why a message is no reading, or null; `fields` are filled. */
+  private static String reason(byte[] message, long received, int largest, Fields fields) {
+    if (message == null || message.length == 0) {
+      return "malformed";
+    }
+    if (message.length > largest) {
+      return "oversize";
+    }
+    return read(message, fields) ? fields.reason(received) : "malformed";
   }
 
   /** Reads one JSON object with nothing behind it; false where the bytes are anything else. */
@@ -137,7 +147,7 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
   }
 
   /** The fields of a message as they are read, and the verdict on them. */
-  private static final class Fields {
+  static final class Fields {
     final Text device = new Text();
     final Text sensor = new Text();
     final Text metric = new Text();

@@ -1,4 +1,4 @@
-"""Compiles Decoder.java into a jar, once for each version of it, with the compiler that Spark itself carries.
+"""Compiles the two Java files beside it into a jar, once a version of them, with the compiler that Spark carries.
 
 Why Java: docs/decisions/decoding-in-java.md. Janino is in pyspark's jars, as Spark compiles its own queries with it,
 so no JDK is needed where a Java runtime is enough.
@@ -15,8 +15,9 @@ from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from sensorlake.errors import StreamError
 
-SOURCE = Path(__file__).parent / "Decoder.java"
-CLASS = "sensorlake.Decoder"
+SOURCES = [Path(__file__).parent / name for name in ("Decoder.java", "Packer.java")]
+"""Each may use those before it."""
+DECODER, PACKER = "sensorlake.Decoder", "sensorlake.Packer"
 
 
 def ensure(cache: Path, java: Path) -> Path:
@@ -25,12 +26,13 @@ def ensure(cache: Path, java: Path) -> Path:
     Raises:
         StreamError: the source does not compile; the message says where.
     """
-    name = hashlib.sha256(SOURCE.read_bytes() + pyspark.__version__.encode()).hexdigest()[:16]
+    content = b"".join(source.read_bytes() for source in SOURCES)
+    name = hashlib.sha256(content + pyspark.__version__.encode()).hexdigest()[:16]
     jar = cache / f"decoder-{name}.jar"
     if jar.is_file():
         return jar
     cache.mkdir(parents=True, exist_ok=True)
-    classes = _compile(SOURCE.read_text("utf-8"), java)
+    classes = _compile(java)
     with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file, zipfile.ZipFile(file, "w") as archive:
         for class_name, code in classes.items():
             archive.writestr(class_name.replace(".", "/") + ".class", code)
@@ -39,7 +41,7 @@ def ensure(cache: Path, java: Path) -> Path:
     return jar
 
 
-def _compile(source: str, java: Path) -> dict[str, bytes]:
+def _compile(java: Path) -> dict[str, bytes]:
     """Class name -> class file."""
     jars = Path(pyspark.__file__).parent / "jars"
     port, token = launch_gateway(
@@ -50,11 +52,17 @@ def _compile(source: str, java: Path) -> dict[str, bytes]:
     )
     gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=token))
     try:
-        compiler = gateway.jvm.org.codehaus.janino.SimpleCompiler()
-        compiler.cook(SOURCE.name, gateway.jvm.java.io.StringReader(source))
-        found = compiler.getBytecodes()
-        return {str(name): bytes(found[name]) for name in found}
+        classes: dict[str, bytes] = {}
+        loader = None
+        for source in SOURCES:
+            compiler = gateway.jvm.org.codehaus.janino.SimpleCompiler()
+            if loader is not None:
+                compiler.setParentClassLoader(loader)
+            compiler.cook(source.name, gateway.jvm.java.io.StringReader(source.read_text("utf-8")))
+            found, loader = compiler.getBytecodes(), compiler.getClassLoader()
+            classes |= {str(name): bytes(found[name]) for name in found}
+        return classes
     except Exception as error:
-        raise StreamError(f"{SOURCE.name} does not compile: {error}") from None
+        raise StreamError(f"the decoder does not compile: {error}") from None
     finally:
         gateway.shutdown()

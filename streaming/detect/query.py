@@ -5,11 +5,13 @@ from contextlib import contextmanager
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
-from streaming import validation
+from streaming.decoder.jar import PACKER
 from streaming.detect import outgoing
 from streaming.detect.processor import Detect
 
+_SHAPE = "shard INT, names BINARY, records BINARY"
 _HASH_SEED = 42  # Spark's own, for expressions and for the partition of a key alike
 
 
@@ -48,27 +50,23 @@ def partitions(spark: SparkSession, count: int) -> Iterator[None]:
 def alarms(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int, processor: Detect) -> DataFrame:
     """Rows for the Kafka sink: key and value."""
     return (
-        readings(raw, shard_numbers, max_message_bytes)
+        packed(raw, shard_numbers, max_message_bytes)
         .groupBy("shard")
         .transformWithStateInPandas(processor, outgoing.DDL, "append", "none")
     )
 
 
-def readings(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int) -> DataFrame:
-    """One row a valid reading: shard, device_id, sensor_id, metric, event_micros, value."""
-    numbers = F.array([F.lit(number) for number in shard_numbers])
-    return (
-        validation.exploded(validation.judge(raw, max_message_bytes))
-        .where(F.col("dq_reason").isNull() & F.col("metric").isNotNull())
-        .select(
-            F.get(numbers, _place(len(shard_numbers))).alias("shard"),
-            "device_id",
-            "sensor_id",
-            "metric",
-            F.unix_micros("event_time").alias("event_micros"),
-            "value",
-        )
-    )
+def packed(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int) -> DataFrame:
+    """The valid readings of each partition, one row a shard: shard, names, records (decoder/Packer.java)."""
+    spark = raw.sparkSession
+    jvm = spark._jvm
+    numbers = spark.sparkContext._gateway.new_array(jvm.int, len(shard_numbers))
+    for place, number in enumerate(shard_numbers):
+        numbers[place] = number
+    packer = getattr(jvm, PACKER)(numbers, max_message_bytes)
+    shape = spark._jsparkSession.parseDataType(StructType.fromDDL(_SHAPE).json())
+    messages = raw.select("value", F.unix_micros("timestamp"))
+    return DataFrame(messages._jdf.mapPartitions(packer, jvm.org.apache.spark.sql.Encoders.row(shape)), spark)
 
 
 def _place(count: int) -> Column:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from detection.messages import Readings
 
 _KINDS = {"device": "<i4", "metric": "<i4", "time": "<i8", "value": "<f8"}
+_PACKED = np.dtype([("device", "<i4"), ("sensor", "<i4"), ("metric", "<i4"), ("time", "<i8"), ("value", "<f8")])
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,26 @@ class Step:
 
 
 def of(frames: list[pd.DataFrame]) -> Step:
-    """Rows with device_id, sensor_id, metric, event_micros and value -> one step."""
-    rows = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    device, devices = pd.factorize(rows["device_id"])
-    metric, metrics = pd.factorize(rows["metric"])
-    sensor, sensors = pd.factorize(rows["sensor_id"])
+    """Rows with names and records, as decoder/Packer.java packs them -> one step."""
+    devices, sensors, metrics = _Numbers(), _Numbers(), _Numbers()
+    parts = []
+    for frame in frames:
+        for content, records in zip(frame["names"], frame["records"], strict=True):
+            names, packed = orjson.loads(content), np.frombuffer(records, _PACKED).copy()
+            packed["device"] = devices.of(names["devices"])[packed["device"]]
+            packed["sensor"] = sensors.of(names["sensors"])[packed["sensor"]]
+            packed["metric"] = metrics.of(names["metrics"])[packed["metric"]]
+            parts.append(packed)
+    whole = np.concatenate(parts)
     readings = Readings(
-        devices=devices.tolist(),
-        metrics=metrics.tolist(),
-        device=device,
-        metric=metric,
-        time=rows["event_micros"].to_numpy(np.int64),
-        value=rows["value"].to_numpy(np.float64),
+        devices=list(devices),
+        metrics=list(metrics),
+        device=whole["device"].astype(np.int64),
+        metric=whole["metric"].astype(np.int64),
+        time=whole["time"].astype(np.int64),
+        value=whole["value"].astype(np.float64),
     )
-    return Step(readings, sensors.tolist(), sensor)
+    return Step(readings, list(sensors), whole["sensor"].astype(np.int64))
 
 
 def dump(readings: Readings) -> bytes:
@@ -63,3 +70,10 @@ def load(stored: bytes) -> Readings:
         arrays[name] = array.astype(np.int64) if array.dtype.kind == "i" else array
         start += array.nbytes
     return Readings(devices=header["devices"], metrics=header["metrics"], **arrays)
+
+
+class _Numbers(dict[str, int]):
+    """Names in the order in which they were first seen, and the number of each."""
+
+    def of(self, names: list[str]) -> NDArray[np.int64]:
+        return np.array([self.setdefault(name, len(self)) for name in names], dtype=np.int64)

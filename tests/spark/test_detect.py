@@ -4,6 +4,7 @@ import json
 import shutil
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from contracts import identity
@@ -101,10 +102,33 @@ def test_what_is_no_valid_reading_is_left_to_the_others(spark, tmp_path):
     source = Source(spark, tmp_path / "in")
     values = [single(1.5), b"broken", single(seconds=7 * 86_400), {**single(), "value": None}]
     source.send(values)
-    rows = query.readings(spark.read.schema(KAFKA).parquet(str(tmp_path / "in")), query.shards(spark, 2), 65_536)
-    assert [(row.device_id, row.sensor_id, row.metric, row.value) for row in rows.collect()] == [
-        ("pump-1", "pump-1-t", "temperature", 1.5)
-    ]
+    taken, _ = unpacked(spark, tmp_path / "in")
+    assert (taken.readings.devices, taken.sensors, taken.readings.metrics, taken.readings.value.tolist()) == (
+        ["pump-1"],
+        ["pump-1-t"],
+        ["temperature"],
+        [1.5],
+    )
+
+
+def test_a_device_goes_to_the_shard_that_a_change_of_shards_puts_it_in(spark, tmp_path):
+    source = Source(spark, tmp_path / "in")
+    devices = [*(f"d{number}" for number in range(40)), 'pümp "1"\n', "水-\U0001f6b0", "a\\u0000"]
+    source.send([single(device_id=device, sensor_id="s", value=number) for number, device in enumerate(devices)])
+    taken, shards = unpacked(spark, tmp_path / "in", count=3)
+    readings = taken.readings
+    assert [readings.devices[number] for number in readings.device[np.argsort(readings.value)]] == devices
+    assert [shards[device] for device in devices] == query.places(spark, devices, 3)
+
+
+def unpacked(spark, folder, count=2):
+    """What the messages in the folder are to the processor, and the place of each device's shard."""
+    numbers = query.shards(spark, count)
+    rows = query.packed(spark.read.schema(KAFKA).parquet(str(folder)), numbers, 65_536).toPandas()
+    places = {}
+    for number, part in rows.groupby("shard"):
+        places |= dict.fromkeys(step.of([part]).readings.devices, numbers.index(number))
+    return step.of([rows]), places
 
 
 def test_batches_restarts_and_another_number_of_shards_change_no_alarm(spark, tmp_path, settings):
