@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from detection.detectors.detector import Floats
-from detection.models.onnx_model import OnnxModel
+from detection.models.onnx_model import SEQUENCES, OnnxModel
 from detection.models.sequences import FEATURES, KIND, Sequences
 from sensorlake.errors import ModelError
 
@@ -125,7 +125,7 @@ class Scorer:
     def __init__(self, file: Path, parameters: Mapping[str, Any], *, threads: int = 1) -> None:
         self.length = int(parameters["length"])
         self.threshold = float(parameters["threshold"])
-        self._model = OnnxModel(file, threads=threads)
+        self._model = OnnxModel(file, threads=threads, together=SEQUENCES)
 
     def score(self, sequences: Sequences) -> Floats:
         """Reconstruction errors, shape (sequences,)."""
@@ -153,7 +153,8 @@ def _build(keras: Any, length: int, sizes: Sizes) -> tuple[Any, Any]:
     x = layers.RepeatVector(length)(x)
     for units in sizes.decoder:
         x = layers.LSTM(units, return_sequences=True)(x)
-    copy = layers.TimeDistributed(layers.Dense(len(FEATURES)), name=RECONSTRUCTION)(x)
+    # The same for each window, all at once: `TimeDistributed` would export a product of its own for each of them.
+    copy = layers.Dense(len(FEATURES), name=RECONSTRUCTION)(x)
     error = SquaredError(name=ERROR)(given, copy)
     return keras.Model(given, {RECONSTRUCTION: copy, ERROR: error}), keras.Model(given, copy)
 

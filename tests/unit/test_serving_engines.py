@@ -107,6 +107,35 @@ def test_outputs_with_the_same_names_go_by_name_and_not_by_place(tmp_path):
     assert (found["up"] - found["down"]).tolist() == [[2, 2], [2, 2]]
 
 
+def write_sums(folder, *, sequences=True):
+    """Of each instance the sum of its figures, or (whatever the graph says of its shape) of all instances together."""
+    axes = [1, 2] if sequences else [0, 1, 2]
+    made = helper.make_graph(
+        [helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=0 if sequences else 1)],
+        "sums",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch"] if sequences else ["batch", 1, 1])],
+        [helper.make_tensor("axes", TensorProto.INT64, [len(axes)], axes)],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    onnx.save(model, str(folder / "model.onnx"))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 16, 17, 64, 101])
+def test_sequences_are_computed_part_by_part_with_the_same_answers(tmp_path, threads, count):
+    write_sums(tmp_path)
+    given = np.random.default_rng(1).normal(size=(count, 3, 2)).astype(np.float32)
+    found = open_model(tmp_path, threads=threads).predict("serving_default", {"x": given})
+    np.testing.assert_allclose(found["y"], given.sum(axis=(1, 2)), rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_computed_over_all_instances_is_not_taken_apart(tmp_path):
+    write_sums(tmp_path, sequences=False)
+    found = open_model(tmp_path, threads=2).predict("serving_default", {"x": np.ones((40, 3, 2), np.float32)})
+    assert found["y"].ravel().tolist() == [240]
+
+
 def test_an_onnx_graph_that_is_not_the_saved_model_is_not_taken_for_it(tmp_path):
     write_onnx(tmp_path, outputs=("up", "down"))
     write_saved_model(tmp_path, graph("serve", serving_default=SHIFT))
