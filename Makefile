@@ -1,5 +1,5 @@
 # Everything a developer runs. `make setup` is the only target that fetches or compiles; the others call it first.
-.PHONY: setup demo test test-long faults lint types lock
+.PHONY: setup demo test faults lint types lock
 
 setup:
 	@sh stack/bootstrap.sh
@@ -10,10 +10,7 @@ demo: setup
 test: setup
 	@.venv/bin/pytest
 
-# Minutes long, so not part of `make test`: a day of work from end to end, and servers and runs killed in the middle.
-test-long: setup
-	@.venv/bin/pytest tests/daily tests/faults
-
+# Minutes long, so not part of `make test`: servers and runs killed in the middle.
 faults: setup
 	@.venv/bin/pytest tests/faults
 
