@@ -22,6 +22,7 @@ from lakehouse.lake import Lake
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
 from streaming import priorities, topics
+from streaming.detect.champion import ForestFile
 from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 from streaming.supervision import SupervisedQuery, concise
@@ -54,12 +55,14 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
         priorities.lower(spark.sparkContext._gateway.proc.pid)
         limits = LimitsFile(Lake.of(settings), settings.data_dir.absolute() / "run" / "limits.jsonl")
-        context = Context(spark, settings, made, topics.cluster_id(settings), limits)
+        forest = ForestFile.of(settings)
+        context = Context(spark, settings, made, topics.cluster_id(settings), limits, forest)
         queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]
         try:
             _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json")
         finally:
             limits.close()
+            forest.close()
             # The alerts query ends by interrupting its tasks, for which Spark would print pages.
             spark.sparkContext.setLogLevel("OFF")
             _drain(queries)

@@ -6,7 +6,6 @@ over into a file, whole, and Spark reads that anew at each batch. A version that
 the last good one in force.
 """
 
-import threading
 from pathlib import Path
 
 import orjson
@@ -19,6 +18,7 @@ from pyspark.sql.types import StructType
 from lakehouse.lake import Lake
 from lakehouse.tables import THRESHOLDS
 from sensorlake.errors import LakeError
+from streaming.following import Following
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +36,7 @@ class LimitsFile:
         self._lake = lake
         self._table: DeltaTable | None = None
         self._taken: int | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = threading.Event()
+        self._following = Following("limits", self.refresh)
 
     def refresh(self) -> None:
         """Take the live version over, if it is another than the one taken last.
@@ -66,24 +65,11 @@ class LimitsFile:
 
     def follow(self) -> None:
         """Refresh every 5 s from now on, in a thread of its own: a storage that hangs holds up nothing else."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._follow, name="limits", daemon=True)
-            self._thread.start()
+        self._following.begin(LOOK_SECONDS)
 
     def close(self) -> None:
         """Follow no longer."""
-        self._closed.set()
-
-    def _follow(self) -> None:
-        told = None
-        while not self._closed.wait(LOOK_SECONDS):
-            try:
-                self.refresh()
-                told = None
-            except LakeError as error:
-                if str(error) != told:
-                    told = str(error)
-                    log.error("limits stay as they are", error=told)
+        self._following.close()
 
 
 def read(spark: SparkSession, path: Path) -> DataFrame:

@@ -18,6 +18,7 @@ from streaming import alerts, anomalies, checkpoints, limits, metrics
 from streaming.autoencoder import query as autoencoder
 from streaming.detect import query as detect
 from streaming.detect import seeds
+from streaming.detect.champion import ForestFile
 from streaming.detect.processor import Detect
 from streaming.lake import LakeWriter
 from streaming.limits import LimitsFile
@@ -41,6 +42,7 @@ class Context:
     topics: Topics
     kafka_cluster: str
     limits: LimitsFile
+    forest: ForestFile
 
 
 Start = Callable[[Context], StreamingQuery]
@@ -71,7 +73,9 @@ def start_detect(context: Context) -> StreamingQuery:
     path = seeds.checkpoint(settings, _made_for(context, topics.raw, topics.anomaly))
     raw = _kafka(context, topics.raw, _at_most(settings) | seeds.starting_offsets(path))
     numbers = detect.shards(context.spark, settings.detect_shards)
-    processor = Detect(seeds.folder(path), settings.detect_forget_hours * 3600 * _SECOND_MICROS)
+    context.forest.follow()
+    forget = settings.detect_forget_hours * 3600 * _SECOND_MICROS
+    processor = Detect(seeds.folder(path), forget, context.forest.path)
     rows = detect.alarms(raw, numbers, settings.max_message_bytes, processor)
     writer = (
         rows.writeStream.format("kafka")

@@ -8,12 +8,16 @@ The columns are the detectors of the ensemble, by name, so that a model says whi
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.detectors.detector import Floats
+from detection.detectors.detector import Bools, Floats
 from detection.ensemble import Ensemble
 from detection.fleet import Fleet, Verdicts
 from detection.messages import Readings
+from sensorlake.errors import ModelError
 
 Matrix = NDArray[np.float32]
+TELLING = 0.8
+"""A message that no detector scores higher than this is not put to a forest: usual messages with scores that say little
+are rare, too, and one in a thousand of them is beyond its threshold (figures in docs/models.md)."""
 
 
 def of(by_detector: Floats) -> Matrix:
@@ -28,10 +32,31 @@ def judged(ensemble: Ensemble, readings: Readings) -> tuple[Matrix, Verdicts]:
     return of(verdicts.by_detector), verdicts
 
 
+def telling(score: Floats) -> Bools:
+    """Which messages are put to a forest, by the ensemble's score."""
+    found: Bools = score > TELLING
+    return found
+
+
 def columns(matrix: Matrix, names: tuple[str, ...], wanted: tuple[str, ...]) -> Matrix:
     """The columns that a model was trained on, in its order.
 
     Raises:
-        KeyError: the ensemble has no such detector any more.
+        ModelError: it was trained on other detectors than those of the ensemble.
     """
-    return matrix[:, [{name: place for place, name in enumerate(names)}[name] for name in wanted]]
+    require_same(names, wanted)
+    return matrix[:, [names.index(name) for name in wanted]]
+
+
+def require_same(names: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+    """
+    Raises:
+        ModelError: the detectors `wanted`, that a model was trained on, are not those of the ensemble, `names`.
+    """
+    lost, new = sorted(set(wanted) - set(names)), sorted(set(names) - set(wanted))
+    if lost or new:
+        said = [f"with {', '.join(lost)}" if lost else "", f"without {', '.join(new)}" if new else ""]
+        raise ModelError(
+            f"the isolation forest was trained on other detectors, {' and '.join(filter(None, said))}: train it anew "
+            "(job train_models in Dagster)"
+        )

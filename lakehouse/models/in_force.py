@@ -1,6 +1,7 @@
 """The models in force, for a process that scores for a long time: looks at the registry, fetches, verifies, and keeps
 the last good version where the new one is refused."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +29,16 @@ class Held:
         return self.manifest.version
 
 
-class InForce:
-    """`folder`: where verified versions are kept."""
+def _any(_: Manifest) -> None:
+    """Every version will do."""
 
-    def __init__(self, lake: Lake, store: ModelStore, folder: Path) -> None:
-        self._lake, self._store, self._folder = lake, store, folder
+
+class InForce:
+    """`folder`: where verified versions are kept. require: raises ModelError for a version that the process that asks
+    cannot score with, which is refused like a damaged one."""
+
+    def __init__(self, lake: Lake, store: ModelStore, folder: Path, require: Callable[[Manifest], None] = _any) -> None:
+        self._lake, self._store, self._folder, self._require = lake, store, folder, require
         self._held: dict[tuple[str, str], Held] = {}
         self._refused: set[str] = set()
 
@@ -66,7 +72,9 @@ class InForce:
         for standing in standings:
             try:
                 place = self._store.fetch(standing.name, standing.version, self._folder)
-                return Held(self._store.manifest(standing.name, standing.version), place)
+                manifest = self._store.manifest(standing.name, standing.version)
+                self._require(manifest)
+                return Held(manifest, place)
             except ModelError as error:
                 if standing.label not in self._refused:  # it is tried again each time, but said once
                     _log.error("model refused, the last good one stays in force", model=standing.label, why=str(error))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from detection import standard
-from detection.models import examples, isolation_forest, lstm_autoencoder, sequences
+from detection.models import examples, isolation_forest, lstm_autoencoder, message_scores, sequences
 from detection.models.examples import TEST, TRAIN, VALIDATION, Examples, LabelledReadings
 from lakehouse.lake import Lake
 from lakehouse.models import registry
@@ -19,7 +19,6 @@ from lakehouse.models.manifest import Manifest
 from lakehouse.models.store import ISOLATION_FOREST, LSTM_AUTOENCODER, ModelStore
 from orchestration.training import sets
 from orchestration.training.sets import TrainingSet
-from sensorlake.errors import ModelError
 
 Log = Callable[[str], None]
 Trained = isolation_forest.Trained | lstm_autoencoder.Trained
@@ -77,13 +76,12 @@ def scores(name: str, folder: Path, manifest: Manifest, rows: Examples) -> np.nd
     if name == LSTM_AUTOENCODER:
         return lstm_autoencoder.Scorer(folder / "model.onnx", manifest.parameters).score(rows.x)
     scorer = isolation_forest.Scorer(folder / "model.onnx", manifest.parameters)
-    names = standard.ensemble().names
-    if lost := set(scorer.features) - set(names):
-        raise ModelError(
-            f"model {manifest.label} was trained on detectors that are no more ({', '.join(sorted(lost))}): "
-            "train it anew"
-        )
-    return scorer.score(rows.x[:, [names.index(feature) for feature in scorer.features]])
+    x = message_scores.columns(rows.x, standard.ensemble().names, scorer.features)
+    # As in the stream, which does not put the others to a forest.
+    telling = message_scores.telling(np.expm1(rows.x.max(axis=1)))
+    found = np.zeros(len(rows))
+    found[telling] = scorer.score(x[telling])
+    return found
 
 
 def code_version() -> str:

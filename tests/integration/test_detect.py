@@ -18,6 +18,7 @@ from lakehouse.lake import Lake
 from lakehouse.postgres import connect
 from sensorlake.settings import Settings
 from streaming import topics
+from streaming.detect.champion import ForestFile
 from streaming.detect.reshard import reshard
 from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
@@ -33,7 +34,7 @@ def context(spark: SparkSession, stack_settings: Settings, tmp_path) -> Iterator
     made = topics.ensure(own)
     registry.migrate(own)
     limits = LimitsFile(Lake.of(own), tmp_path / "limits.jsonl")
-    yield Context(spark, own, made, topics.cluster_id(own), limits)
+    yield Context(spark, own, made, topics.cluster_id(own), limits, ForestFile.of(own))
     for query in spark.streams.active:
         query.stop()
 
