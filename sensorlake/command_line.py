@@ -7,10 +7,10 @@ import typer
 
 from sensorlake import logs, settings
 from sensorlake.commands import (
-    bench,
     dead_letters,
     demo,
     detection,
+    doctor,
     edge,
     feedback,
     models,
@@ -21,6 +21,7 @@ from sensorlake.commands import (
     stream,
     thresholds,
 )
+from sensorlake.commands.bench import group as bench
 from sensorlake.errors import SensorlakeError
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ models.register(app)
 feedback.register(app)
 dead_letters.register(app)
 serving.register(app)
+doctor.register(app)
 
 
 def main() -> None:

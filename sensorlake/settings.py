@@ -1,8 +1,8 @@
 """Every setting of sensorlake: typed, validated, read once at the edge and passed inwards.
 
 Later sources win: the defaults below, `addresses.env` and `credentials.env` in the data folder (written by
-`sensorlake up`), `.env` in the working directory, the environment. `.env.example` explains each variable; a test
-holds the two together.
+`sensorlake up`), where the servers are secured `services/SERVICE.env` with what this part may log in as, `.env` in the
+working directory, the environment. `.env.example` explains each variable; a test holds the two together.
 """
 
 import os
@@ -19,6 +19,9 @@ from sensorlake.errors import SettingsError
 PREFIX = "SENSORLAKE_"
 DEFAULT_DATA_DIR = Path(".sensorlake")
 
+Service = Literal["operator", "stream", "edge", "orchestration", "reporting"]
+"""As which part of sensorlake a process logs in to the servers."""
+
 
 class Settings(BaseSettings):
     """All settings; the environment variable of a field is its upper-case name after `SENSORLAKE_`."""
@@ -29,8 +32,14 @@ class Settings(BaseSettings):
 
     data_dir: Path = DEFAULT_DATA_DIR
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    secure: bool = False
+    service: Service = "operator"
+    tls_ca_file: str = ""
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_tls: bool = False
+    kafka_user: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    kafka_password: SecretStr = SecretStr("")
     kafka_partitions: int = Field(default=2, ge=1, le=1024)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
 
@@ -45,6 +54,7 @@ class Settings(BaseSettings):
 
     postgres_host: str = "127.0.0.1"
     postgres_port: int = Field(default=5432, ge=1, le=65535)
+    postgres_tls: bool = False
     postgres_database: str = Field(default="sensorlake", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     postgres_user: str = "sensorlake"
     postgres_password: SecretStr = SecretStr("")
@@ -99,13 +109,17 @@ class Settings(BaseSettings):
     def credentials_file(self) -> Path:
         return self.data_dir.absolute() / "credentials.env"
 
+    def credentials_of(self, service: Service) -> Path:
+        """The file of one part's own users and passwords; there where the servers are secured."""
+        return _credentials_of(self.data_dir.absolute(), service)
+
     @property
     def addresses_file(self) -> Path:
         return self.data_dir.absolute() / "addresses.env"
 
 
-def load(data_dir: Path | None = None) -> Settings:
-    """Read the settings of this process.
+def load(data_dir: Path | None = None, service: Service | None = None) -> Settings:
+    """Read the settings of this process, with what `service` logs in as; by default as SENSORLAKE_SERVICE says.
 
     Raises:
         SettingsError: naming each variable that is wrong, the value's fault and never a secret's value.
@@ -113,11 +127,18 @@ def load(data_dir: Path | None = None) -> Settings:
     variable = PREFIX + "DATA_DIR"
     chosen = data_dir or Path(os.environ.get(variable) or dotenv_values(".env").get(variable) or DEFAULT_DATA_DIR)
     files = [chosen / "addresses.env", chosen / "credentials.env", Path(".env")]
+    part = service or os.environ.get(PREFIX + "SERVICE") or "operator"
+    files.insert(2, _credentials_of(chosen, part))
     try:
         settings = Settings(_env_file=files, _env_file_encoding="utf-8")
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
-    return settings.model_copy(update={"data_dir": chosen.absolute()}) if data_dir else settings
+    changed = ({"data_dir": chosen.absolute()} if data_dir else {}) | ({"service": service} if service else {})
+    return settings.model_copy(update=changed) if changed else settings
+
+
+def _credentials_of(data_dir: Path, service: str) -> Path:
+    return data_dir / "services" / f"{service}.env"
 
 
 def _explain(error: ValidationError) -> str:

@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -26,6 +27,18 @@ def request(url: str, *, body: dict[str, Any] | None = None, token: str = "") ->
             return error.code, _as_object(error.read())
     except (OSError, ValueError):
         return 0, {}
+
+
+def headers(url: str) -> Mapping[str, str]:
+    """The headers of the answer to a GET; none where nobody answers."""
+    try:
+        with _OPENER.open(url, timeout=5) as answer:
+            return dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return dict(error.headers)
+    except (OSError, ValueError):
+        return {}
 
 
 def _as_object(content: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The commands that run the streaming application and change its state."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -27,7 +28,8 @@ def stream(
     from streaming import application  # noqa: PLC0415
     from streaming.queries import QUERIES  # noqa: PLC0415
 
-    settings = settings_module.load()
+    os.umask(0o077)  # readings lie in the checkpoints: they are for their owner alone
+    settings = settings_module.load(service="stream")
     wanted = queries or settings.queries
     names = list(QUERIES) if wanted == "all" else [name.strip() for name in wanted.split(",") if name.strip()]
     application.run(settings, names, open_session)
@@ -39,7 +41,8 @@ def reshard() -> None:
     from streaming import application  # noqa: PLC0415
     from streaming.detect import reshard as work  # noqa: PLC0415
 
-    settings = settings_module.load()
+    os.umask(0o077)
+    settings = settings_module.load(service="stream")
     lock = application.alone(settings.checkpoint_dir)
     try:
         spark = open_session(settings)
