@@ -56,15 +56,22 @@ class Scored:
     score: np.ndarray
     threshold: float
 
+    @property
+    def alarms(self) -> np.ndarray:
+        found: np.ndarray = self.score >= self.threshold
+        return found
+
 
 @dataclass(frozen=True)
 class Judged:
-    """One model: its versions on the held-back rows and on the live ones. refused: versions that cannot be used."""
+    """One model: its versions, by role, on the held-back rows and on the live ones. refused: versions that cannot be
+    used."""
 
     name: str
     training_set: int
     rows: Examples
     held_back: Mapping[str, Scored]
+    live_rows: Examples
     live: Mapping[str, Scored]
     refused: Mapping[str, str]
 
@@ -74,26 +81,24 @@ def judge(lake: Lake, store: ModelStore, extent: Extent, verdicts: Mapping[str, 
     known = {name: _contenders(lake, name) for name in MODELS}
     if not any(known.values()):
         return []
-    given, live = sets.newest(lake), _live(lake, extent, now)
+    given, live = sets.newest(lake), _live(lake, extent, verdicts, now)
     data = with_verdicts(lake, given.data, verdicts)
     found = []
     for name, contenders in known.items():
         if not contenders:
             continue
-        rows = _rows(name, data)
-        rows = rows.where(rows.part == TEST).thinned(extent.most_rows, extent.seed)
-        shadow = _rows(name, live).thinned(extent.most_rows, extent.seed) if live else None
-        shadow = shadow.where(shadow.part == TEST) if shadow is not None else None
+        rows = _rows(name, data, extent)
+        shadow = _rows(name, live, extent) if live else rows.where(np.zeros(len(rows), np.bool_))
         held_back, in_shadow, refused = {}, {}, {}
         with tempfile.TemporaryDirectory() as folder:
             for standing in contenders:
                 try:
                     held_back[standing.role] = _score(store, standing, rows, Path(folder))
-                    if shadow is not None and len(shadow):
+                    if len(shadow):
                         in_shadow[standing.role] = _score(store, standing, shadow, Path(folder))
                 except ModelError as error:
                     refused[standing.role] = str(error)
-        found.append(Judged(name, given.version, rows, held_back, in_shadow, refused))
+        found.append(Judged(name, given.version, rows, held_back, shadow, in_shadow, refused))
     return found
 
 
@@ -124,6 +129,7 @@ def write(lake: Lake, judged: list[Judged], extent: Extent, now: datetime) -> di
                 "curve_recall": drawn.recall.tolist(),
                 "curve_precision": drawn.precision.tolist(),
                 "curve_false_alarm_rate": drawn.false_alarm_rate.tolist(),
+                **_side_by_side(scored, each.held_back),
             }
             if role == CHALLENGER and (result := compared(each, extent)):
                 against, interval = result
@@ -136,10 +142,11 @@ def write(lake: Lake, judged: list[Judged], extent: Extent, now: datetime) -> di
                 shown[f"{each.name}/better_than_{against}"] = interval.difference
             shown |= _shown(each.name, role, scored.standing.version, found[0])
         for role, scored in each.live.items():
-            nothing = np.zeros(len(scored.score), np.bool_)
-            figures = evaluation.figures(scored.score, nothing, scored.threshold)
-            rows.append(_row(scored, figures, LIVE, 0, now))
+            figures = evaluation.figures(scored.score, each.live_rows.abnormal, scored.threshold)
+            alarms = _side_by_side(scored, each.live)
+            rows.append(_row(scored, figures, LIVE, 0, now) | alarms)
             shown[f"{each.name}/{role}/live_alarm_rate"] = figures.false_alarm_rate
+            shown |= {f"{each.name}/{role}/live_{item}": count for item, count in alarms.items() if count is not None}
         shown |= {f"{each.name}/{role}/refused": why for role, why in each.refused.items()}
     table = creation.ensure(lake, MODEL_SCORES)
     if rows:
@@ -151,8 +158,10 @@ def _contenders(lake: Lake, name: str) -> list[Standing]:
     return [each for each in registry.standings(lake, name) if each.role in (CHAMPION, CHALLENGER)]
 
 
-def _rows(name: str, data: LabelledReadings) -> Examples:
-    return training.messages(data) if name == ISOLATION_FOREST else examples.windows(data)
+def _rows(name: str, data: LabelledReadings, extent: Extent) -> Examples:
+    """What a model is judged on."""
+    rows = training.messages(data) if name == ISOLATION_FOREST else examples.windows(data)
+    return rows.where(rows.part == TEST).thinned(extent.most_rows, extent.seed)
 
 
 def _score(store: ModelStore, standing: Standing, rows: Examples, folder: Path) -> Scored:
@@ -162,8 +171,9 @@ def _score(store: ModelStore, standing: Standing, rows: Examples, folder: Path) 
     return Scored(standing, score, float(manifest.parameters["threshold"]))
 
 
-def _live(lake: Lake, extent: Extent, now: datetime) -> LabelledReadings | None:
-    """Readings of the last hours; the first half of that time tells what is usual, the other is judged."""
+def _live(lake: Lake, extent: Extent, verdicts: Mapping[str, bool], now: datetime) -> LabelledReadings | None:
+    """Readings of the last hours; the first half of that time tells what is usual, the other is judged. Nothing is
+    known of them but what operators said."""
     if (table := lake.find(READINGS)) is None:
         return None
     start = now - timedelta(minutes=extent.live_minutes)
@@ -175,12 +185,13 @@ def _live(lake: Lake, extent: Extent, now: datetime) -> LabelledReadings | None:
     time = rows["event_time"].cast(pa.int64()).to_numpy()
     middle = (int(time.min()) + int(time.max())) // 2
     nothing = np.zeros(len(time), np.bool_)
-    return LabelledReadings(
+    data = LabelledReadings(
         Readings(devices, metrics, device, metric, time, rows["value"].to_numpy()),
         nothing,
         np.full(len(time), NORMAL),
         np.where(time > middle, TEST, TRAIN),
     )
+    return with_verdicts(lake, data, verdicts)
 
 
 def with_verdicts(lake: Lake, data: LabelledReadings, verdicts: Mapping[str, bool]) -> LabelledReadings:
@@ -217,10 +228,19 @@ def _row(scored: Scored, figures: Figures, data: str, training_set: int, now: da
         "role": standing.role,
         "data": data,
         "training_set": training_set,
-        **dict.fromkeys(("against", "difference", "difference_low", "difference_high")),
+        **dict.fromkeys(("alarms", "alarms_of_both", "against", "difference", "difference_low", "difference_high")),
         "curve_recall": [],
         "curve_precision": [],
         "curve_false_alarm_rate": [],
+    }
+
+
+def _side_by_side(scored: Scored, versions: Mapping[str, Scored]) -> dict[str, int | None]:
+    """How many of the same rows this version finds abnormal, and how many of those another one of `versions` does."""
+    other = next((each.alarms for each in versions.values() if each is not scored), None)
+    return {
+        "alarms": int(scored.alarms.sum()),
+        "alarms_of_both": None if other is None else int((scored.alarms & other).sum()),
     }
 
 

@@ -12,13 +12,15 @@ from contracts import identity
 from lakehouse import creation
 from lakehouse.columns import arrow_schema
 from lakehouse.models import registry
-from lakehouse.tables import ANOMALIES, READINGS
+from lakehouse.models.store import ModelStore
+from lakehouse.tables import ANOMALIES, MODEL_SCORES, READINGS
 from orchestration.defs.models.sensors import models_need_training
 from orchestration.resources.installation import Installation
 from orchestration.training import drift, judging, promotion, sets, situation
 from sensorlake import settings as settings_module
 from sensorlake.errors import ModelError
-from tests.orchestration.rows import anomaly, micros, write
+from tests import small_forest
+from tests.orchestration.rows import anomaly, micros, read, write
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 SECONDS = 1200
@@ -220,3 +222,24 @@ def test_a_challenger_is_promoted_where_its_figures_support_it(rows, champion, p
 def test_without_any_model_nothing_is_judged(lake):
     assert registry.standings(lake) == []
     assert judging.judge(lake, None, judging.Extent(), {}, NOW) == []
+
+
+def test_a_challenger_in_shadow_scores_the_rows_of_the_champion_held_back_and_live(lake, tmp_path):
+    fill(lake)
+    store = ModelStore.in_folder(tmp_path / "models", "of this test")
+    sets.make(lake, WANTED, {}, NOW)
+    small_forest.publish(store, lake, tmp_path / "one")
+    small_forest.publish(store, lake, tmp_path / "other", seed=1, role=registry.CHALLENGER)
+    confirmed = found_abnormal(lake, "pump-3", 50)
+    extent = judging.Extent(rounds=20, live_minutes=20)
+    judging.write(lake, judging.judge(lake, store, extent, {confirmed: True}, NOW), extent, NOW)
+    rows = {(row["data"], row["role"]): row for row in read(lake, MODEL_SCORES) if row["kind"] == "all"}
+    assert rows.keys() == {(data, role) for data in ("held_back", "live") for role in ("champion", "challenger")}
+    for data in ("held_back", "live"):
+        one, other = rows[data, "champion"], rows[data, "challenger"]
+        assert (one["version"], other["version"]) == (1, 2)
+        assert (one["rows"], one["abnormal"]) == (other["rows"], other["abnormal"])
+        assert one["alarms_of_both"] == other["alarms_of_both"] <= min(one["alarms"], other["alarms"])
+    assert rows["held_back", "champion"]["alarms_of_both"] > 0
+    assert rows["live", "challenger"]["abnormal"] == 1, "what an operator confirmed"
+    assert rows["held_back", "challenger"]["against"] == "isolation_forest/1"

@@ -35,7 +35,7 @@ FIELDS = {
     "model_version": "name version role since by why trained_on was_champion",
     "model_score": "judged_at name version role data training_set kind rows abnormal threshold roc_auc pr_auc "
     "precision recall f1 false_alarm_rate against difference difference_low difference_high curve_recall "
-    "curve_precision curve_false_alarm_rate",
+    "curve_precision curve_false_alarm_rate alarms alarms_of_both",
 }
 SCHEMAS = sorted(file.stem for file in avro.FOLDER.glob("*.avsc"))
 AS_JSON = [name for name in SCHEMAS if name != "dead_letter"]
