@@ -12,7 +12,7 @@ from stack.cache import cache_dir
 MINIO_VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 INFLUXDB_VERSION = "v2.7.12"
 POSTGRES_VERSION = "18.6.0"
-_OLDEST_POSTGRES = 14
+OLDEST_POSTGRES = 14
 _OLDEST_MINIO = "2023"
 
 
@@ -105,7 +105,7 @@ def _installed_postgres() -> tuple[tuple[int, Path], ...]:
     for folder in folders:
         if folder not in found and (folder / "initdb").exists() and (folder / "postgres").exists():
             version = re.search(r"PostgreSQL\) (\d+)", _ask(folder / "postgres", "--version"))
-            if version and int(version[1]) >= _OLDEST_POSTGRES:
+            if version and int(version[1]) >= OLDEST_POSTGRES:
                 found[folder] = int(version[1])
     return tuple((version, folder) for folder, version in found.items())
 

@@ -81,14 +81,18 @@ def _jars() -> Iterator[Finding]:
 
 
 def _servers(settings: Settings) -> Iterator[Finding]:
-    running = {
-        "InfluxDB": (http_probe.request(f"{settings.influxdb_url}/health")[1].get("version"), servers.INFLUXDB_VERSION),
-        "PostgreSQL": (database.version(settings), servers.POSTGRES_VERSION),
-    }
-    for name, (version, pinned) in running.items():
-        if version and not same(str(version), pinned):
-            remedy = f"sensorlake is tested with {name} {pinned}: `sensorlake down`, `make setup`, `sensorlake up`"
-            yield Finding(AREA, f"{name} {version} runs instead of {pinned}", _WHY, remedy)
+    postgres = database.version(settings)
+    if postgres and int(postgres.split(".")[0]) < servers.OLDEST_POSTGRES:
+        yield Finding(
+            AREA,
+            f"PostgreSQL {postgres} runs",
+            _WHY,
+            f"sensorlake is tested with PostgreSQL {servers.OLDEST_POSTGRES} to {servers.POSTGRES_VERSION}",
+        )
+    influxdb = http_probe.request(f"{settings.influxdb_url}/health")[1].get("version")
+    if influxdb and not same(str(influxdb), servers.INFLUXDB_VERSION):
+        remedy = f"sensorlake is tested with InfluxDB {servers.INFLUXDB_VERSION}: `sensorlake down`, `make setup`, `up`"
+        yield Finding(AREA, f"InfluxDB {influxdb} runs", _WHY, remedy)
     try:
         data = servers.postgres_data_version(settings.data_dir.absolute() / "postgres" / "data")
         servers.find_postgres(data_version=data)
@@ -98,7 +102,7 @@ def _servers(settings: Settings) -> Iterator[Finding]:
 
 def same(running: str, pinned: str) -> bool:
     """
-    >>> same("2.7.12", "v2.7.12"), same("18.6", "18.6.0"), same("17.2", "18.6.0"), same("dev", "v2.7.12")
+    >>> same("2.7.12", "v2.7.12"), same("v2.7.11", "v2.7.12"), same("2.8.0", "v2.7.12"), same("dev", "v2.7.12")
     (True, True, False, True)
     """
     said, wanted = running.removeprefix("v").split("."), pinned.removeprefix("v").split(".")
