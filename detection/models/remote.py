@@ -47,10 +47,23 @@ class RemoteScorer:
         self._server = server
         self._connection = kind(parts.hostname or "", parts.port, timeout=server.seconds)
         which = "" if version is None else f"/versions/{version}"
-        self._path = f"{parts.path.rstrip('/')}/v1/models/{quote(name, safe='')}{which}:predict"
+        self._path = f"{parts.path.rstrip('/')}/v1/models/{quote(name, safe='')}{which}"
         self._headers = {"Content-Type": "application/json"}
         if server.token:
             self._headers["Authorization"] = f"Bearer {server.token}"
+
+    def require(self) -> None:
+        """
+        Raises:
+            ModelServerError: the server does not answer, or does not hold the version, or not yet.
+        """
+        content = self._ask("GET", self._path)
+        try:
+            found = [each["state"] for each in orjson.loads(content)["model_version_status"]]
+        except (ValueError, KeyError, TypeError):
+            raise self._failed(f"answers something else than the state of a model: {_shown(content)}") from None
+        if "AVAILABLE" not in found:
+            raise self._failed(f"does not hold {self._path}, whose state is {', '.join(found)}")
 
     def score(self, sequences: Sequences) -> Floats:
         """Reconstruction errors, shape (sequences,).
@@ -62,7 +75,9 @@ class RemoteScorer:
         for first in range(0, len(sequences), _SEQUENCES):
             part = np.ascontiguousarray(sequences[first : first + _SEQUENCES], np.float32)
             body = orjson.dumps({"inputs": {INPUT: part}}, option=orjson.OPT_SERIALIZE_NUMPY)
-            errors[first : first + len(part)] = self._errors(self._ask(body), len(part))
+            errors[first : first + len(part)] = self._errors(
+                self._ask("POST", f"{self._path}:predict", body), len(part)
+            )
         return errors
 
     def close(self) -> None:
@@ -78,20 +93,20 @@ class RemoteScorer:
             raise self._failed(f"answers errors of shape {found.shape} to {expected} sequences")
         return found
 
-    def _ask(self, body: bytes) -> bytes:
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         # One that was kept open may have been closed by the server just now: then a new one is tried.
         tries = 1 if self._connection.sock is None else 2
         while True:
             tries -= 1
             try:
-                return self._once(body)
+                return self._once(method, path, body)
             except (OSError, http.client.HTTPException) as error:
                 if not tries or not isinstance(error, _GONE):
                     raise self._failed(f"does not answer ({error!r})") from None
 
-    def _once(self, body: bytes) -> bytes:
+    def _once(self, method: str, path: str, body: bytes | None) -> bytes:
         try:
-            self._connection.request("POST", self._path, body, self._headers)
+            self._connection.request(method, path, body, self._headers)
             answer = self._connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException):

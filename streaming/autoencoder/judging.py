@@ -32,7 +32,7 @@ from detection.models.sequences import KIND, Sequences, normalised
 from lakehouse.lake import Lake
 from lakehouse.models.in_force import Held, InForce
 from lakehouse.models.store import LSTM_AUTOENCODER
-from sensorlake.errors import ModelError
+from sensorlake.errors import ModelError, ModelServerError
 from streaming import priorities
 from streaming.autoencoder import history
 from streaming.autoencoder.outgoing import Alarm
@@ -55,8 +55,9 @@ class Autoencoder:
     """What the query `autoencoder` knows.
 
     Args:
-        scorer: makes a scorer of a verified version. alarms: the file of the series in alarm. alarm_at: times the
-            model's threshold, where alarms begin. seconds: that a batch may score for.
+        scorer: makes a scorer of a verified version; raises ModelServerError where a server does not hold it yet.
+        alarms: the file of the series in alarm. alarm_at: times the model's threshold, where alarms begin. seconds:
+            that a batch may score for.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Autoencoder:
         self._version = 0
         self._recent: Recent | None = None
         self._refused = 0
+        self._awaited = 0
         self._behind = False
 
     def judge(self, given: Callable[[], pa.Table]) -> list[Alarm]:
@@ -115,6 +117,15 @@ class Autoencoder:
                     raise ModelError(f"model {held.manifest.label} was trained on other windows: train it anew")
                 self._scorer, self._version = self._make(held), held.version
                 log.info("model taken over", model=held.manifest.label)
+            except ModelServerError as error:
+                if self._scorer is None:
+                    raise
+                # A server looks for new versions by itself, in its own time.
+                if self._awaited != held.version:
+                    log.warning(
+                        "model awaited, the one before stays in force", model=held.manifest.label, why=str(error)
+                    )
+                self._awaited = held.version
             except ModelError as error:
                 self._refused = held.version
                 log.error("model refused, the last good one stays in force", model=held.manifest.label, why=str(error))

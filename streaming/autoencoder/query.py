@@ -4,6 +4,8 @@
 2. series in alarm are noted         a crash before: an alarm that lasts is raised again, under the same id unless newer
                                      windows have come meanwhile
 3. Spark commits the batch
+
+A model server that does not answer fails the batch before all of that: it is repeated when the query starts again.
 """
 
 from collections.abc import Callable
@@ -50,11 +52,17 @@ def autoencoder(settings: Settings, checkpoint: Path) -> Autoencoder:
 
 
 def scorer(settings: Settings, held: Held) -> Scorer:
-    """Scores by this version, in this process or on the model server."""
+    """Scores by this version, in this process or on the model server.
+
+    Raises:
+        ModelServerError: the server does not answer, or does not hold the version yet.
+    """
     manifest = held.manifest
     if settings.model_scoring == "server":
         server = Server(settings.model_server_url, settings.model_server_token.get_secret_value())
-        return RemoteScorer(server, manifest.name, manifest.parameters, version=manifest.version)
+        remote = RemoteScorer(server, manifest.name, manifest.parameters, version=manifest.version)
+        remote.require()
+        return remote
     return lstm_autoencoder.Scorer(held.folder / ONNX_FILE, manifest.parameters)
 
 

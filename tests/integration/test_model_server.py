@@ -136,6 +136,28 @@ def test_a_scorer_is_told_what_is_wrong(server):
         assert TOKEN not in str(error.value) + repr(place)
 
 
+def test_a_scorer_can_ask_beforehand_whether_its_version_is_held(server):
+    def scorer(place, name, version):
+        return RemoteScorer(place, name, {"length": 50, "threshold": 0.5}, version=version)
+
+    place = Server(server.url, TOKEN)
+    held = scorer(place, "half_plus_two", 1)
+    held.require()
+    held.close()
+    cases = [
+        (place, "half_plus_two", 2, "Could not find version 2 of model half_plus_two", 404),
+        (place, "other", 1, "Could not find", 404),
+        (Server(server.url, "wrong"), "half_plus_two", 1, "refuses with 401", 401),
+        (Server(f"http://127.0.0.1:{NOBODY}"), "half_plus_two", 1, "does not answer", 0),
+    ]
+    for where, name, version, reason, status in cases:
+        asking = scorer(where, name, version)
+        with pytest.raises(ModelServerError, match=reason) as error:
+            asking.require()
+        asking.close()
+        assert error.value.status == status
+
+
 def test_it_starts_without_a_model_and_stays_small_until_there_is_one(tmp_path):
     with model_server.running(tmp_path / "bucket") as server:
         assert server.ask("POST", f"{HALF}:predict", {"instances": [1]})[0] == 404

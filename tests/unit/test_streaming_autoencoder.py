@@ -150,6 +150,35 @@ def test_a_model_server_that_is_away_fails_the_batch_so_that_it_is_tried_again(p
         place.judge(place.started(scorer=lambda _: Away()), 0, LENGTH)
 
 
+def test_a_champion_that_the_server_does_not_hold_yet_is_awaited_by_the_one_before(place):
+    holds = {1}
+
+    def scorer(held):
+        if held.version not in holds:
+            raise ModelServerError(f"it does not hold version {held.version}", 404)
+        return lstm_autoencoder.Scorer(held.folder / "model.onnx", held.manifest.parameters)
+
+    place.publish()
+    judging = place.started(scorer=scorer)
+    place.judge(judging, 0, LENGTH)
+    place.publish()
+    with structlog.testing.capture_logs() as logs:
+        assert place.judge(judging, LENGTH, LENGTH + 1, wild="b") == [("b", 1)]
+        assert place.judge(judging, LENGTH + 1, LENGTH + 2) == []
+    assert [entry["model"] for entry in logs if "awaited" in entry["event"]] == ["lstm_autoencoder/2"]
+    holds.add(2)
+    assert place.judge(judging, LENGTH + 2, LENGTH + 3, wild="a") == [("a", 2)]
+
+
+def test_a_first_champion_that_the_server_does_not_hold_yet_fails_the_batch(place):
+    def scorer(_):
+        raise ModelServerError("it does not hold version 1", 404)
+
+    place.publish()
+    with pytest.raises(ModelServerError):
+        place.judge(place.started(scorer=scorer), 0, LENGTH)
+
+
 def test_the_message_is_an_anomaly_of_the_contract():
     end = 1_793_707_200_000_000
     alarm = outgoing.Alarm(
