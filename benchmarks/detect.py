@@ -14,8 +14,8 @@ import numpy as np
 import orjson
 
 from benchmarks import machine, own_stack, percentiles, result
-from benchmarks.latency import Moment
-from benchmarks.load import Load, Paced
+from benchmarks.load import Load, Paced, first_due
+from benchmarks.moment import Moment
 from benchmarks.observers.alerts import AlertWatch
 from benchmarks.observers.processes import MemoryWatch
 from contracts import identity
@@ -147,7 +147,7 @@ def _measure(request: Request, settings: Settings, report: Report) -> tuple[Faul
             warmup_seconds=request.warmup_seconds,
             seconds=request.seconds,
             seed=request.seed,
-            start=clock.now() + 5_000_000 + request.sensors * 50,
+            start=first_due(clock, request.sensors),
             fault_share=request.fault_share,
         )
         load.send(plan)

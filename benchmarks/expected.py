@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 
 from benchmarks.violations import ViolatingRun, sensor_of
 from contracts import identity
+from edge import limits
 from edge.metrics import METRICS
+from edge.simulator import Simulator
 
 DETECTOR = "hard_limit"
 _CONDITION = ("battery", "signal")  # what a device with many metrics sends beside its own
 _CHUNK = 100_000
+_LIMITS = [limits.load()[metric.name] for metric in METRICS]
+_LOWER = np.array([limit.lower for limit in _LIMITS])
+_UPPER = np.array([limit.upper for limit in _LIMITS])
 
 
 def anomalies(run: ViolatingRun) -> dict[str, int]:
@@ -21,20 +26,21 @@ def anomalies(run: ViolatingRun) -> dict[str, int]:
     found = {}
     for index in _chunks(_length(run)):
         sensor = sensor_of(run.simulator, index)
-        rows = run.mask[sensor]
+        rows = run.mask[sensor] | _faults_beyond(run.simulator, index)
         for member, due in zip(sensor[rows].tolist(), run.simulator.due(index[rows]).tolist(), strict=True):
             metric = METRICS[fleet.metric[member]].name
             found[identity.anomaly_id(fleet.names[member], metric, due, DETECTOR)] = due
     return found
 
 
-def reading_ids(run: ViolatingRun, sent: int) -> pa.ChunkedArray:
-    """The id of every reading in the first `sent` messages."""
+def reading_ids(run: ViolatingRun, sent: int, only: NDArray[np.bool_] | None = None) -> pa.ChunkedArray:
+    """The id of every reading in the first `sent` messages; `only`: of these sensors (a mask), where it is given."""
     fleet = run.simulator.fleet
     metrics = [METRICS[number].name for number in fleet.metric.tolist()]
     multi = fleet.multi.tolist()
     chunks = []
-    for index in _chunks(sent):
+    for whole in _chunks(sent):
+        index = whole if only is None else whole[only[sensor_of(run.simulator, whole)]]
         ids = []
         members = sensor_of(run.simulator, index).tolist()
         for member, due in zip(members, run.simulator.due(index).tolist(), strict=True):
@@ -54,6 +60,18 @@ def readings_between(run: ViolatingRun, first: int, end: int) -> int:
         multi = run.simulator.fleet.multi[sensor_of(run.simulator, index)]
         count += int((1 + len(_CONDITION) * multi)[(first <= due) & (due < end)].sum())
     return count
+
+
+def _faults_beyond(simulator: Simulator, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which messages an injected fault takes beyond the limit; without faults the simulator stays within."""
+    beyond = np.zeros(len(index), dtype=np.bool_)
+    done = 0 if len(simulator.affected) else len(index)
+    while done < len(index):
+        sensor, _, value, kind = simulator.readings(int(index[done]), len(index) - done)
+        metric = simulator.fleet.metric[sensor]
+        beyond[done : done + len(sensor)] = (kind >= 0) & ((value < _LOWER[metric]) | (value > _UPPER[metric]))
+        done += len(sensor)
+    return beyond
 
 
 def _length(run: ViolatingRun) -> int:

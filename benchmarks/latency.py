@@ -1,5 +1,7 @@
 """The latency benchmark: everything on this machine, an open load, and what each destination made of it.
 
+At each rate anew, so that each begins under the same conditions:
+
 1. a stack of its own comes up; the observers start
 2. the load runs: first the warm-up, not counted, then the counted part without a pause between the two
 3. the load ends; lake and sinks catch up, for a bounded time
@@ -7,15 +9,20 @@
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import expected, machine, own_stack, percentiles, result, stored
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from benchmarks import expected, machine, own_stack, percentiles, queries, result, stored
+from benchmarks.errors import BenchmarkError
 from benchmarks.lake_files import LakeFiles
-from benchmarks.load import Load, Plan, Sent
-from benchmarks.observers import processes
+from benchmarks.load import Load, Plan, Sent, first_due
+from benchmarks.moment import Moment, cores_used
 from benchmarks.observers.all import Observers, watching
 from contracts.topics import Topics
 from edge.pacing import SteadyClock
@@ -29,40 +36,57 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for; the seed decides fleet and values."""
+    """What the user asks for; the seed decides fleet, values and faults."""
 
     rate: float
     sensors: int
     seconds: float
     warmup_seconds: float
     violating_share: float
+    fault_share: float
     seed: int
+    queries: tuple[str, ...]
+
+    def plan(self, clock: SteadyClock) -> Plan:
+        messages = self.rate * (self.warmup_seconds + self.seconds)
+        return Plan(
+            sensors=self.sensors,
+            rate=self.rate,
+            warmup_seconds=self.warmup_seconds,
+            seconds=self.seconds,
+            seed=self.seed,
+            start=first_due(clock, self.sensors, messages),
+            violating_share=self.violating_share,
+            fault_share=self.fault_share,
+        )
 
 
-@dataclass(frozen=True)
-class Moment:
-    """CPU seconds used up to a moment: by the stack's processes, the observers, the machine; and its time."""
+def run_all(requests: Sequence[Request], folder: Path, report: Report, *, keep: bool) -> dict[str, Any]:
+    """Measure one after the other; the document described in docs/performance.md.
 
-    stack: dict[str, float]
-    own: float
-    busy: float
-    at: float
-
-    @classmethod
-    def now(cls, settings: Settings) -> "Moment":
-        return cls(processes.cpu_seconds(settings), processes.own_seconds(), processes.busy_seconds(), time.monotonic())
+    Raises:
+        BenchmarkError, StackError: one could not be measured.
+    """
+    described, runs = machine.describe(), []
+    for request in requests:
+        report(f"{request.rate:g} messages a second, {queries.told(request.queries)}")
+        own = folder if len(requests) == 1 else folder / f"rate-{request.rate:g}"
+        runs.append(run(request, own, report, keep=keep))
+    if not keep and folder.is_dir():
+        folder.rmdir()
+    return {"machine": described, "runs": runs}
 
 
 def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[str, Any]:
-    """Measure; the document described in docs/performance.md.
+    """Measure once, on a stack of its own.
 
     Raises:
         BenchmarkError, StackError: it could not be measured.
     """
-    described = machine.describe()
-    with own_stack.running(folder, report, keep=keep) as settings:
+    servers = queries.servers(request.queries)
+    with own_stack.running(folder, report, keep=keep, servers=servers, queries=request.queries) as settings:
         measured = _measure(request, settings, report)
-    document = {"machine": described, "load": asdict(request), "warmup_seconds": request.warmup_seconds} | measured
+    document = {"load": asdict(request), "warmup_seconds": request.warmup_seconds} | measured
     return document | {"aims_met": result.verdicts(document)}
 
 
@@ -72,42 +96,43 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
     load = Load(settings.kafka_bootstrap_servers, Topics(settings.topic_prefix).raw, clock)
     try:
         # The fleet and the expected ids are computed before the first message is due.
-        plan = Plan(**asdict(request), start=clock.now() + 5_000_000 + request.sensors * 50)
+        plan = request.plan(clock)
         load.send(plan)
-        due = expected.anomalies(plan.run())
-        with watching(settings, files, clock, due, plan.start) as observers:
+        due = expected.anomalies(plan.run()) if "alerts" in request.queries else {}
+        if clock.now() > plan.start:
+            raise BenchmarkError("this machine was too busy to be ready when the first message was due: try again")
+        with watching(settings, request.queries, files, clock, due=due, start=plan.start) as observers:
             before, after = _counted(plan, load, clock, observers, settings=settings, report=report)
             sent = load.sent()
-            drained = _drain(observers, files, sent, len(due), report)
+            drained = _drain(request, observers, files, sent, len(due), report=report)
     finally:
         load.stop()
     report("comparing ids")
     comparisons = stored.compare_all(
         settings,
         files,
-        readings=expected.reading_ids(plan.run(), sent.messages),
+        queries=request.queries,
+        readings=_reading_ids(request, plan, sent),
         anomalies=due,
         alerts=observers.alerts.ids,
     )
-    counts = observers.delta.counts
+    counts = observers.delta.counts if observers.delta else {}
     readings = expected.readings_between(plan.run(), plan.first_counted, plan.end)
     return {
         **_latencies(plan, due, observers, readings),
         "sent": sent.messages,
         "readings": sent.readings,
-        "valid": counts["valid"],
-        "dead_letters": counts["dead_letters"],
-        "duplicates": counts["duplicates"],
+        **{name: counts.get(name) for name in ("valid", "dead_letters", "duplicates")},
         "anomalies_expected": len(due),
         **result.losses(comparisons),
         **result.cpu(before.stack, after.stack, readings),
         "peak_rss_mb": observers.memory.peak_mb,
         "peak_rss_mb_by": observers.memory.peak_by,
-        **result.lag(observers.lag.samples, plan.first_counted, plan.end),
-        "lake_commits": observers.delta.commits,
+        **(result.lag(observers.lag.samples, plan.first_counted, plan.end) if observers.lag else {}),
+        "lake_commits": observers.delta.commits if observers.delta else None,
         "drain_seconds": drained,
         "load_generator": asdict(sent),
-        **_machine_use(before, after, sent),
+        **cores_used(before, after, sent),
     }
 
 
@@ -134,52 +159,58 @@ def _counted(
 def _progress(plan: Plan, now: int, observers: Observers) -> str:
     part = "warm-up" if now < plan.first_counted else "counted"
     elapsed = max(0.0, (now - plan.start) / 1e6)
-    lag = observers.lag.samples[-1][1] if observers.lag.samples else 0
-    return (
-        f"{part}: {elapsed:.0f} of {plan.warmup_seconds + plan.seconds:g} s, {len(observers.alerts.seen)} alerts, "
-        f"{observers.delta.counts['valid']} readings in the lake, lag {lag}"
-    )
+    found = [f"{len(observers.alerts.seen)} alerts", f"{len(observers.alerts.alarms)} alarms"]
+    if observers.delta and observers.lag:
+        lag = observers.lag.samples[-1][1] if observers.lag.samples else 0
+        found += [f"{observers.delta.counts['valid']} readings in the lake", f"lag {lag}"]
+    return f"{part}: {elapsed:.0f} of {plan.warmup_seconds + plan.seconds:g} s, {', '.join(found)}"
 
 
-def _drain(observers: Observers, files: LakeFiles, sent: Sent, anomalies: int, report: Report) -> float | None:
+def _drain(
+    request: Request, observers: Observers, files: LakeFiles, sent: Sent, anomalies: int, *, report: Report
+) -> float | None:
     """Wait until everything has arrived; the seconds it took, or None where it did not within the time allowed."""
     report("waiting for the lake and the sinks")
+    stored_in_delta = {"alerts", "anomalies"} <= set(request.queries)
     began = time.monotonic()
     while (waited := time.monotonic() - began) < DRAIN_SECONDS:
         observers.require_well()
-        watches = (observers.alerts, observers.postgres, observers.influxdb)
         if (
-            observers.delta.counts["messages"] >= sent.messages
-            and all(len(watch.seen) >= anomalies for watch in watches)
-            and len(files.alerts()) >= anomalies
+            (observers.delta is None or observers.delta.counts["messages"] >= sent.messages)
+            and ("alerts" not in request.queries or all(len(w.seen) >= anomalies for w in observers.of_anomalies))
+            and (not stored_in_delta or len(files.alerts()) >= anomalies)
         ):
             return round(waited, 1)
         time.sleep(_LOOK_SECONDS)
     return None
 
 
+def _reading_ids(request: Request, plan: Plan, sent: Sent) -> pa.ChunkedArray:
+    if "lake" not in request.queries:
+        return pa.chunked_array([], pa.string())
+    return expected.reading_ids(plan.run(), sent.messages)
+
+
 def _latencies(plan: Plan, due: dict[str, int], observers: Observers, readings: int) -> dict[str, Any]:
-    """The figures of each destination; `samples` says how many of the things due in the counted part were seen."""
+    """The figures of each destination; `samples` says how many of the things due in the counted part were seen. How
+    many alarms were due, the same detectors say offline (`bench detect`); here it stays open (None)."""
     first, end = plan.first_counted, plan.end
     anomalies = sum(first <= when < end for when in due.values())
+    found: dict[str, tuple[NDArray[np.float64], int | None]] = {}
     figures: dict[str, Any] = {}
-    observed = {}
-    for name in ("alerts", "postgres", "influxdb"):
-        times, waits = percentiles.latencies(getattr(observers, name).seen, due, first, end)
-        figures[name], observed[name] = percentiles.summary(waits), len(waits)
-        if name == "alerts":
-            figures["alerts_by_10s"] = percentiles.over_time(times, waits, first)
-    _, waits = observers.delta.latencies(first, end)
-    figures["delta"], observed["delta"] = percentiles.summary(waits), len(waits)
-    wanted = {name: readings if name == "delta" else anomalies for name in observed}
-    return figures | {"samples": {name: {"seen": observed[name], "of": wanted[name]} for name in observed}}
 
+    def of(name: str, seen: Mapping[str, int], when_due: Mapping[str, int], count: int | None) -> None:
+        times, waits = percentiles.latencies(seen, when_due, first, end)
+        found[name] = waits, count
+        if name in ("alerts", "alarms"):
+            figures[f"{name}_by_10s"] = percentiles.over_time(times, waits, first)
 
-def _machine_use(before: Moment, after: Moment, sent: Sent) -> dict[str, Any]:
-    """Cores in use during the counted part; `others` is what programs beside the benchmark took away from it."""
-    seconds = after.at - before.at
-    stack = sum(after.stack.values()) - sum(before.stack.values())
-    own = after.own - before.own
-    others = (after.busy - before.busy - stack - own) / seconds - sent.cpu_share
-    cores = {"stack": stack / seconds, "observers": own / seconds, "load": sent.cpu_share, "others": max(0.0, others)}
-    return {"cores_used": {name: round(share, 3) for name, share in cores.items()}}
+    if anomalies:
+        for watch in observers.of_anomalies:
+            of(watch.name, watch.seen, due, anomalies)
+    if observers.alerts.alarms:
+        of("alarms", observers.alerts.alarms, observers.alerts.alarms_due, None)
+    if observers.delta is not None:
+        found["delta"] = observers.delta.latencies(first, end)[1], readings
+    figures |= {name: percentiles.summary(waits) for name, (waits, _) in found.items()}
+    return figures | {"samples": {name: {"seen": len(waits), "of": count} for name, (waits, count) in found.items()}}

@@ -26,6 +26,16 @@ from edge.pacing import Clock, Source, SteadyClock
 from edge.simulator import Simulator
 
 _ORDERLY_SECONDS = 60.0
+# Before the first message is due: the fleet is built, here and in the process that sends, and what will be expected is
+# computed.
+_START_SECONDS = 5.0
+_SENSOR_SECONDS = 50e-6
+_MESSAGE_SECONDS = 3e-6
+
+
+def first_due(clock: Clock, sensors: int, messages: float = 0) -> int:
+    """When a run of so many sensors may begin; `messages`: of how many the expected ids are computed before."""
+    return clock.now() + round(1e6 * (_START_SECONDS + sensors * _SENSOR_SECONDS + messages * _MESSAGE_SECONDS))
 
 
 @dataclass(frozen=True)
@@ -53,14 +63,14 @@ class Paced(ABC):
 
 @dataclass(frozen=True)
 class Plan(Paced):
-    """A run in which some sensors always send values beyond their limit."""
+    """A run in which some sensors always send values beyond their limit, and some have the simulator's own faults."""
 
     violating_share: float
+    fault_share: float = 0.0
 
     def run(self) -> ViolatingRun:
-        simulator = Simulator(
-            self.sensors, 0.0, self.seed, self.start, rate=self.rate, seconds=self.warmup_seconds + self.seconds
-        )
+        whole = self.warmup_seconds + self.seconds
+        simulator = Simulator(self.sensors, self.fault_share, self.seed, self.start, rate=self.rate, seconds=whole)
         return ViolatingRun(simulator, chosen_sensors(self.sensors, self.violating_share, self.seed))
 
 

@@ -30,8 +30,14 @@ def running(
     keep: bool,
     servers: Sequence[str] = selection.SERVERS,
     queries: Sequence[str] = tuple(QUERIES),
+    stream: bool = True,
+    furnish: Callable[[Settings], None] = lambda _settings: None,
 ) -> Iterator[Settings]:
     """Servers and the stream with these queries, up within the block.
+
+    Args:
+        stream: False leaves it to `start_stream`.
+        furnish: makes what the stream shall find in the servers.
 
     Ctrl-C and SIGTERM end the block by KeyboardInterrupt; a second one cannot leave servers behind.
 
@@ -47,10 +53,9 @@ def running(
         try:
             settings = bring_up(settings, list(servers), lambda name, event: report(f"{name} {event}"))
             topics.ensure(settings)
-            report("stream starting")
-            supervisor.start_program(settings, "stream")
-            _await_queries(settings, set(queries))
-            report("stream ready")
+            furnish(settings)
+            if stream:
+                start_stream(settings, queries, report)
             yield settings
         except Exception:
             keep = True  # the error may name a log in it
@@ -64,6 +69,23 @@ def running(
                 report(f"kept: {folder}")
             else:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def start_stream(settings: Settings, queries: Sequence[str], report: Report) -> None:
+    """Start the stream and wait until all its queries run.
+
+    Raises:
+        BenchmarkError: they do not.
+    """
+    report("stream starting")
+    supervisor.start_program(settings, "stream")
+    _await_queries(settings, set(queries))
+    report("stream ready")
+
+
+def stop_stream(settings: Settings, report: Report) -> None:
+    report("stream stopping")
+    supervisor.stop_program(settings, "stream")
 
 
 def _await_queries(settings: Settings, wanted: set[str]) -> None:

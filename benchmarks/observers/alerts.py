@@ -4,21 +4,26 @@ Alerts are told from the alarms of the detectors by the detector's name.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 import orjson
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from benchmarks.observers.watch import Watch
-from contracts.detectors import is_learned
+from contracts.detectors import is_learned, learned
+from detection.detectors.missing import Missing
 from edge.pacing import Clock
 from sensorlake.settings import Settings
 
 _POLL_SECONDS = 0.2
+# An alarm of silence is about a reading that did not come: no latency counts from it.
+_SILENCE = learned(Missing.name)
 _ANSWER_SECONDS = 10.0
 
 
 class AlertWatch(Watch):
-    """`seen`: microseconds of the first arrival by anomaly id; `ids`: every arrival, repeats included.
+    """`seen`: microseconds of the first arrival by anomaly id; `ids`: every arrival, repeats included. `alarms`: the
+    same as `seen` for the detectors' alarms that are not wanted, and `alarms_due` the time of their readings.
 
     Args:
         wanted: whether a detector's anomalies count; those of the alerts lane, unless given.
@@ -38,6 +43,8 @@ class AlertWatch(Watch):
         self._wanted = wanted
         self.seen: dict[str, int] = {}
         self.ids: list[str] = []
+        self.alarms: dict[str, int] = {}
+        self.alarms_due: dict[str, int] = {}
         self._clock = clock
         self._consumer = Consumer(
             {
@@ -61,11 +68,13 @@ class AlertWatch(Watch):
         if (error := message.error()) is not None:
             raise KafkaException(error)
         anomaly = orjson.loads(message.value() or b"{}")
-        if not self._wanted(str(anomaly["detector"])):
-            return
-        name = str(anomaly["anomaly_id"])
-        self.ids.append(name)
-        self.seen.setdefault(name, now)
+        name, detector = str(anomaly["anomaly_id"]), str(anomaly["detector"])
+        if self._wanted(detector):
+            self.ids.append(name)
+            self.seen.setdefault(name, now)
+        elif detector != _SILENCE:
+            self.alarms.setdefault(name, now)
+            self.alarms_due[name] = round(datetime.fromisoformat(anomaly["event_time"]).timestamp() * 1e6)
 
     def stop(self) -> None:
         super().stop()

@@ -1,6 +1,6 @@
-"""The observers of one run, started and stopped together."""
+"""The observers of one run, started and stopped together: those of the destinations that its queries write."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,15 +20,21 @@ from sensorlake.settings import Settings
 @dataclass(frozen=True)
 class Observers:
     alerts: AlertWatch
-    postgres: PostgresWatch
-    influxdb: InfluxWatch
-    delta: DeltaWatch
-    lag: LagWatch
     memory: MemoryWatch
+    postgres: PostgresWatch | None
+    influxdb: InfluxWatch | None
+    delta: DeltaWatch | None
+    lag: LagWatch | None
 
     @property
     def every_one(self) -> list[Watch]:
-        return [self.alerts, self.postgres, self.influxdb, self.delta, self.lag, self.memory]
+        found = [self.alerts, self.memory, self.postgres, self.influxdb, self.delta, self.lag]
+        return [watch for watch in found if watch is not None]
+
+    @property
+    def of_anomalies(self) -> list[AlertWatch | PostgresWatch | InfluxWatch]:
+        """Those that see each alert by its id."""
+        return [watch for watch in (self.alerts, self.postgres, self.influxdb) if watch is not None]
 
     def require_well(self) -> None:
         for watch in self.every_one:
@@ -37,18 +43,19 @@ class Observers:
 
 @contextmanager
 def watching(
-    settings: Settings, files: LakeFiles, clock: Clock, due: dict[str, int], start: int
+    settings: Settings, queries: Collection[str], files: LakeFiles, clock: Clock, *, due: dict[str, int], start: int
 ) -> Iterator[Observers]:
     """Observers at work; `due` is the event time of each expected anomaly by id, `start` that of the first message."""
     topics = Topics(settings.topic_prefix)
-    delta = DeltaWatch(files, clock)
+    has_alerts = "alerts" in queries
+    delta = DeltaWatch(files, clock) if "lake" in queries else None
     observers = Observers(
         AlertWatch(settings, topics.anomaly, clock),
-        PostgresWatch(settings, clock, start),
-        InfluxWatch(settings, clock, due, start),
-        delta,
-        LagWatch(settings, topics.raw, lambda: delta.counts["messages"], clock),
         MemoryWatch(settings),
+        PostgresWatch(settings, clock, start) if has_alerts and "postgres" in queries else None,
+        InfluxWatch(settings, clock, due, start) if has_alerts and "influxdb" in queries else None,
+        delta,
+        LagWatch(settings, topics.raw, lambda: delta.counts["messages"], clock) if delta else None,
     )
     for watch in observers.every_one:
         watch.start()

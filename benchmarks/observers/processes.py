@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 
 import psutil  # type: ignore[import-untyped]
@@ -56,7 +57,8 @@ def _language(process: psutil.Process) -> str:
 
 
 class MemoryWatch(Watch):
-    """`peak_mb`: the largest sum seen; `peak_by`: the same by server, whose processes' shared pages count once."""
+    """`peak_mb`: the largest sum seen; `peak_by`: the same by server, whose processes' shared pages count once.
+    `samples`: (seconds of time.monotonic, MB by server), every look."""
 
     name = "memory"
     every = 2.0
@@ -65,6 +67,7 @@ class MemoryWatch(Watch):
         super().__init__()
         self.peak_mb = 0.0
         self.peak_by: dict[str, float] = {}
+        self.samples: list[tuple[float, dict[str, float]]] = []
         self._layout = Layout.of(settings)
 
     def look(self) -> None:
@@ -73,5 +76,14 @@ class MemoryWatch(Watch):
         with contextlib.suppress(psutil.Error, OSError):
             own = psutil.Process(supervisor.call(self._layout, "getPID")).memory_info()
             by["supervisor"] = round(own.rss / 2**20, 1)
+        self.samples.append((time.monotonic(), by))
         if (total := sum(by.values())) > self.peak_mb:
             self.peak_mb, self.peak_by = round(total, 1), by
+
+    def highest_by(self) -> dict[str, float]:
+        """The most that each server ever had, whenever that was."""
+        found: dict[str, float] = {}
+        for _, by in self.samples:
+            for name, size in by.items():
+                found[name] = max(size, found.get(name, 0.0))
+        return found

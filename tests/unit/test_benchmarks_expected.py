@@ -1,5 +1,6 @@
 """The expected ids are those of the messages that the load sends, and every message of a chosen sensor violates."""
 
+import numpy as np
 import orjson
 import pytest
 
@@ -76,6 +77,29 @@ def test_one_metric_of_a_message_goes_beyond_its_limit(metric):
     multi = orjson.loads(beyond_limit(orjson.dumps({"device_id": "a", metric: 1.0, "battery": 50, "signal": -60})))
     assert single["value"] > LIMITS[metric].upper
     assert multi == {"device_id": "a", metric: single["value"], "battery": 50, "signal": -60}
+
+
+def test_faults_beyond_the_limit_are_expected_too():
+    plan = Plan(
+        sensors=50, rate=50, warmup_seconds=0, seconds=300, violating_share=0.02, fault_share=0.5, seed=3, start=START
+    )
+    run = plan.run()
+    beyond = sum(run.block(first, 100).violations for first in range(0, run.total, 100))
+    assert len(expected.anomalies(run)) == beyond > 300  # the violating sensor has 300
+
+
+def test_the_ids_of_some_sensors_are_those_of_their_readings(run):
+    some = np.zeros(200, dtype=bool)
+    some[[3, 77]] = True
+    names = {run.simulator.fleet.names[3], run.simulator.fleet.names[77]}
+    wanted = []
+    for first in range(0, run.total, 100):
+        for payload, due in zip(run.block(first, 100).payloads, run.block(first, 100).due.tolist(), strict=True):
+            body = orjson.loads(payload)
+            name = body.get("device_id") or body["sensor_id"]
+            metrics = [body["metric"]] if "metric" in body else [m for m, v in body.items() if isinstance(v, int | float)]
+            wanted += [identity.reading_id(name, name, metric, due) for metric in metrics if name in names]
+    assert sorted(expected.reading_ids(run, run.total, some).to_pylist()) == sorted(wanted)
 
 
 def test_at_least_one_sensor_violates():

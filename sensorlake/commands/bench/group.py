@@ -1,0 +1,15 @@
+"""Commands of the bench group: what this machine reaches. One module a kind of benchmark."""
+
+import typer
+
+from sensorlake.commands.bench import detection, lakehouse, latency, model_server
+
+_MODULES = (latency, detection, lakehouse, model_server)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands to the application."""
+    bench = typer.Typer(help="Measure on this machine, on a stack of its own.", no_args_is_help=True)
+    for module in _MODULES:
+        module.register(bench)
+    app.add_typer(bench, name="bench")
