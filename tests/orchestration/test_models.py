@@ -98,7 +98,8 @@ def test_the_first_models_beat_chance_and_are_in_force(trained, store: ModelStor
 
 
 def test_the_judgement_says_how_good_each_model_is_over_all_and_by_kind(lake: Lake) -> None:
-    rows = [row for row in read(lake, MODEL_SCORES) if row["training_set"] == 1]
+    every = read(lake, MODEL_SCORES)
+    rows = [row for row in every if row["judged_at"] == min(each["judged_at"] for each in every)]
     for name in (ISOLATION_FOREST, LSTM_AUTOENCODER):
         mine = {row["kind"]: row for row in rows if row["name"] == name}
         assert mine.keys() > {"all", "drift", "noise"}, name
@@ -147,8 +148,8 @@ def test_an_equal_challenger_stays_in_shadow_a_better_one_is_promoted_and_rolled
     trained, instance: dg.DagsterInstance, store: ModelStore
 ) -> None:
     lake, _ = trained
-    forest = [training_set, isolation_forest, model_evaluation, champion_model, *CHECKS]
-    assert run(lake, forest, instance).success
+    # From the same set by the same seed, it is the champion once more.
+    assert run(lake, [isolation_forest, model_evaluation, champion_model], instance).success
     assert registry.champion(lake, ISOLATION_FOREST).version == 1
     assert registry.challenger(lake, ISOLATION_FOREST).version == 2
     shown = run(lake, [model_evaluation, champion_model], instance)
