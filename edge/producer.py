@@ -1,8 +1,9 @@
 """Sending to Kafka: no more in memory than the client's queue holds, and every message accounted for."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -80,8 +81,8 @@ class Outlet:
         return len(block.payloads)
 
 
-def connect(servers: str, topic: str) -> Outlet:
-    """An outlet to an existing topic.
+def connect(servers: str, topic: str, access: Mapping[str, str] = MappingProxyType({})) -> Outlet:
+    """An outlet to an existing topic; `access` says how to log in (sensorlake/connections.py).
 
     Raises:
         StackError: no broker answers at `servers`, or the topic is not there; says what to do.
@@ -90,6 +91,7 @@ def connect(servers: str, topic: str) -> Outlet:
     producer = Producer(
         {
             "bootstrap.servers": servers,
+            **access,
             "client.id": "sensorlake-edge",
             "enable.idempotence": True,
             "compression.type": "lz4",

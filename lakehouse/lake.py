@@ -7,6 +7,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from lakehouse.tables import Owner, Table
+from sensorlake import connections
 from sensorlake.errors import LakeError
 from sensorlake.settings import Settings
 
@@ -20,6 +21,7 @@ class Lake:
 
     @classmethod
     def of(cls, settings: Settings) -> "Lake":
+        connections.trust(settings)
         return cls(
             settings.lake_bucket,
             {
@@ -27,7 +29,7 @@ class Lake:
                 "AWS_ACCESS_KEY_ID": settings.s3_access_key,
                 "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
                 "AWS_REGION": "us-east-1",
-                "AWS_ALLOW_HTTP": "true",
+                "AWS_ALLOW_HTTP": str(settings.s3_endpoint.startswith("http://")).lower(),
                 "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
             },
         )

@@ -5,6 +5,7 @@ import socket
 import pg8000.native  # type: ignore[import-untyped]
 from pg8000.exceptions import InterfaceError  # type: ignore[import-untyped]
 
+from sensorlake import connections
 from sensorlake.settings import Settings
 
 _SECONDS = 20
@@ -32,6 +33,7 @@ def connect(settings: Settings, application: str, seconds: float = _SECONDS) -> 
             timeout=seconds,
             application_name=application,
             sock=opened,
+            ssl_context=connections.postgres_tls(settings),
         )
     except BaseException:
         # The library leaves it open when a server that is just starting refuses.

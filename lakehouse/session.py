@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from pyspark.sql import SparkSession
 
+from lakehouse import jvm_trust
 from sensorlake.settings import Settings
 
 # Java's second compiler takes a processor for minutes, as Spark runs so many different pieces of code. It is left to
@@ -108,6 +109,9 @@ def build(
     )
     for name, value in {**_CONFIG, **options}.items():
         builder = builder.config(name, value)
+    if flags := jvm_trust.flags(settings):
+        java = options.get("spark.driver.extraJavaOptions", _JVM)
+        builder = builder.config("spark.driver.extraJavaOptions", f"{java} {flags}")
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     _use_storage(spark, settings)

@@ -4,6 +4,7 @@ A table is read in pieces of some 200,000 rows, of the columns that are asked fo
 most, so that a day of any size takes the memory of a piece.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -152,6 +153,8 @@ def _files(opened: DeltaTable) -> fs.FileSystem | None:
         region=options["AWS_REGION"],
         scheme=endpoint.scheme,
         endpoint_override=endpoint.netloc,
+        # As delta-rs was told (lakehouse/lake.py).
+        tls_ca_file_path=os.environ.get("SSL_CERT_FILE"),
     )
     return fs.SubTreeFileSystem(opened.table_uri.removeprefix("s3://").rstrip("/"), storage)
 

@@ -11,6 +11,7 @@ from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import get_conn_string
 
 from lakehouse.tables import TABLES, Owner
+from sensorlake import connections
 from sensorlake import settings as settings_module
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class SensorlakeStorage(DagsterPostgresStorage):
         # Web server, daemon and code server start at the same moment, and only one of them may make the tables.
         with transaction(settings) as connection:
             connection.execute(take_turns, {"lock": _LOCK})
-            connection.execute(text(f"create schema if not exists {SCHEMA}"))
+            # Asked first: who may make no schema is refused even where it is there already.
+            if not connection.scalar(text("select to_regnamespace(:name)"), {"name": SCHEMA}):
+                connection.execute(text(f"create schema {SCHEMA}"))
         with transaction(settings) as connection:
             connection.execute(take_turns, {"lock": _LOCK})
             storage = cls(address(settings), inst_data=inst_data)
@@ -59,6 +62,7 @@ class SensorlakeStorage(DagsterPostgresStorage):
 
 def address(settings: "Settings") -> str:
     """The database with `SCHEMA` as the place of all names; holds the password."""
+    tls = {name.removeprefix("PG").lower(): value for name, value in connections.libpq(settings).items()}
     return get_conn_string(
         scheme="postgresql+psycopg2",  # said outright, as SQLAlchemy 2.1 takes another driver by itself
         username=settings.postgres_user,
@@ -66,5 +70,5 @@ def address(settings: "Settings") -> str:
         hostname=settings.postgres_host,
         port=str(settings.postgres_port),
         db_name=settings.postgres_database,
-        params={"options": f"-csearch_path={SCHEMA}", "application_name": "dagster"},
+        params={"options": f"-csearch_path={SCHEMA}", "application_name": "dagster"} | tls,
     )

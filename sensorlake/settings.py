@@ -1,7 +1,7 @@
 """Every setting of sensorlake: typed, validated, read once at the edge and passed inwards.
 
 Later sources win: the defaults below, `addresses.env` and `credentials.env` in the data folder (written by
-`sensorlake up`), where the servers are secured `services/SERVICE.env` with what this part may log in as, `.env` in the
+`sensorlake up`; where the servers are secured, each part has `services/PART.env` in place of the latter), `.env` in the
 working directory, the environment. `.env.example` explains each variable; a test holds the two together.
 """
 
@@ -19,7 +19,7 @@ from sensorlake.errors import SettingsError
 PREFIX = "SENSORLAKE_"
 DEFAULT_DATA_DIR = Path(".sensorlake")
 
-Service = Literal["operator", "stream", "edge", "orchestration", "reporting"]
+Service = Literal["operator", "stream", "edge", "orchestration", "reporting", "serving", "dashboards"]
 """As which part of sensorlake a process logs in to the servers."""
 
 
@@ -126,15 +126,26 @@ def load(data_dir: Path | None = None, service: Service | None = None) -> Settin
     """
     variable = PREFIX + "DATA_DIR"
     chosen = data_dir or Path(os.environ.get(variable) or dotenv_values(".env").get(variable) or DEFAULT_DATA_DIR)
-    files = [chosen / "addresses.env", chosen / "credentials.env", Path(".env")]
-    part = service or os.environ.get(PREFIX + "SERVICE") or "operator"
-    files.insert(2, _credentials_of(chosen, part))
+    own = _credentials_of(chosen, service or os.environ.get(PREFIX + "SERVICE") or "operator")
+    files = [chosen / "addresses.env", own if own.is_file() else chosen / "credentials.env", Path(".env")]
     try:
         settings = Settings(_env_file=files, _env_file_encoding="utf-8")
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
     changed = ({"data_dir": chosen.absolute()} if data_dir else {}) | ({"service": service} if service else {})
     return settings.model_copy(update=changed) if changed else settings
+
+
+def of_service(settings: Settings, service: Service) -> Settings:
+    """The same installation as another part logs in to it; unchanged where the servers are not secured."""
+    if not settings.credentials_of(service).is_file():
+        return settings
+    own = load(settings.data_dir, service)
+    return settings.model_copy(update={name: getattr(own, name) for name in _LOGIN} | {"service": service})
+
+
+_LOGIN = ("kafka_user", "kafka_password", "s3_access_key", "s3_secret_key", "postgres_user", "postgres_password")
+_LOGIN += ("influxdb_token", "model_signing_key", "model_server_token")
 
 
 def _credentials_of(data_dir: Path, service: str) -> Path:

@@ -13,6 +13,7 @@ from contracts.topics import Topics
 from lakehouse import creation, registry, retention, thresholds
 from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
+from sensorlake import connections
 from sensorlake.settings import Settings
 from streaming import alerts, anomalies, checkpoints, limits, metrics
 from streaming.autoencoder import query as autoencoder
@@ -57,7 +58,7 @@ def start_alerts(context: Context) -> StreamingQuery:
     rows = alerts.outgoing(raw, live, topics, settings.max_message_bytes)
     writer = (
         rows.writeStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
+        .options(**connections.kafka_of_spark(settings))
         .option("kafka.max.request.size", str(LARGEST_MESSAGE))
         .outputMode("update")
         .trigger(realTime=f"{settings.alerts_batch_seconds} seconds")
@@ -79,7 +80,7 @@ def start_detect(context: Context) -> StreamingQuery:
     rows = detect.alarms(raw, numbers, settings.max_message_bytes, processor)
     writer = (
         rows.writeStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
+        .options(**connections.kafka_of_spark(settings))
         .option("topic", topics.anomaly)
         .outputMode("append")
     )
@@ -117,7 +118,7 @@ def start_autoencoder(context: Context) -> StreamingQuery:
     judging = autoencoder.autoencoder(settings, path)
 
     def send(rows: DataFrame) -> None:
-        kafka = rows.write.format("kafka").option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
+        kafka = rows.write.format("kafka").options(**connections.kafka_of_spark(settings))
         kafka.option("topic", topics.anomaly).save()
 
     writer = autoencoder.windows(context.spark, settings.lake_bucket).writeStream.foreachBatch(
@@ -196,7 +197,7 @@ def _sink(
 def _kafka(context: Context, topic: str, options: Mapping[str, str]) -> DataFrame:
     reader = (
         context.spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", context.settings.kafka_bootstrap_servers)
+        .options(**connections.kafka_of_spark(context.settings))
         .option("subscribe", topic)
         .option("startingOffsets", "earliest")
         # Messages that retention took before they were read are a loss, and a loss stops the query.

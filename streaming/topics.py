@@ -5,6 +5,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from contracts.topics import Topics
+from sensorlake import connections
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
 
@@ -24,7 +25,7 @@ def ensure(settings: Settings) -> Topics:
         for Spark's task slots.
     """
     topics = Topics(settings.topic_prefix)
-    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers, "log_level": 0})
+    admin = AdminClient(connections.kafka(settings) | {"log_level": 0})
     try:
         known = admin.list_topics(timeout=_SECONDS).topics
     except KafkaException as error:
@@ -61,7 +62,7 @@ def require_slots(topic: str, partitions: int, slots: int) -> None:
 
 def cluster_id(settings: Settings) -> str:
     """The id of the Kafka cluster, which stays the same when its address changes."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers, "log_level": 0})
+    admin = AdminClient(connections.kafka(settings) | {"log_level": 0})
     return str(admin.list_topics(timeout=_SECONDS).cluster_id)
 
 

@@ -1,8 +1,9 @@
 """Messages to Kafka with the broker's word for each of them."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -25,8 +26,9 @@ class Outgoing:
 class KafkaOutlet:
     """An idempotent producer for one topic; what is not confirmed in a minute has failed."""
 
-    def __init__(self, servers: str, topic: str) -> None:
-        """
+    def __init__(self, servers: str, topic: str, access: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`access` says how to log in (sensorlake/connections.py).
+
         Raises:
             DeadLetterError: no broker answers, or it has no such topic.
         """
@@ -35,6 +37,7 @@ class KafkaOutlet:
         self._producer = Producer(
             {
                 "bootstrap.servers": servers,
+                **access,
                 "client.id": "sensorlake-replay",
                 "enable.idempotence": True,
                 "linger.ms": 5,

@@ -10,6 +10,7 @@ from lakehouse.dead_letters.selection import Selection
 from lakehouse.lake import Lake
 from lakehouse.registry import replays
 from lakehouse.registry.replays import Origin, Outcome, Replay
+from sensorlake import connections
 from sensorlake.settings import Settings
 
 
@@ -37,5 +38,7 @@ def replay_selected(settings: Settings, lake: Lake, selection: Selection, plan: 
         StackError: PostgreSQL is not reachable or was not migrated.
     """
     with replays.only_one(settings):
-        outlet = KafkaOutlet(settings.kafka_bootstrap_servers, Topics(settings.topic_prefix).raw)
+        outlet = KafkaOutlet(
+            settings.kafka_bootstrap_servers, Topics(settings.topic_prefix).raw, connections.kafka_access(settings)
+        )
         return replay(table.letters(lake, selection), outlet, PostgresLedger(settings, run), plan)

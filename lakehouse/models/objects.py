@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from sensorlake import connections
 from sensorlake.errors import ModelError
 from sensorlake.settings import Settings
 
@@ -118,5 +119,10 @@ class Bucket:
                 retries={"total_max_attempts": 3, "mode": "standard"},
                 connect_timeout=5,
             )
-            self._client = session.client("s3", endpoint_url=self._settings.s3_endpoint, config=config)
+            self._client = session.client(
+                "s3",
+                endpoint_url=self._settings.s3_endpoint,
+                config=config,
+                verify=connections.certificates(self._settings),
+            )
         return self._client

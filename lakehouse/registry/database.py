@@ -8,6 +8,7 @@ from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from sensorlake import connections
 from sensorlake.errors import StackError
 from sensorlake.settings import Settings
 
@@ -39,7 +40,8 @@ def transaction(settings: Settings) -> Iterator[Connection]:
         StackError: nothing answers, or the server refuses this user, password or database.
     """
     _require_answer(settings)
-    engine = create_engine(url(settings), poolclass=NullPool)
+    tls = connections.postgres_tls(settings)
+    engine = create_engine(url(settings), poolclass=NullPool, connect_args={"ssl_context": tls} if tls else {})
     try:
         with engine.begin() as connection:
             yield connection

@@ -17,6 +17,7 @@ from influxdb_client.client.tasks_api import TasksApi
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from sensorlake import connections
 from sensorlake.errors import StackError
 from sensorlake.settings import Settings
 
@@ -123,7 +124,11 @@ def _client(settings: Settings) -> Iterator[InfluxDBClient]:
     token = settings.influxdb_token.get_secret_value()
     try:
         with InfluxDBClient(
-            url=settings.influxdb_url, token=token, org=settings.influxdb_org, timeout=_MILLISECONDS
+            url=settings.influxdb_url,
+            token=token,
+            org=settings.influxdb_org,
+            timeout=_MILLISECONDS,
+            ssl_ca_cert=connections.certificates(settings),
         ) as client:
             yield client
     except ApiException as error:

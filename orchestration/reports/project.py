@@ -18,8 +18,9 @@ from typing import Any, NoReturn
 
 from filelock import FileLock
 
+from sensorlake import connections
 from sensorlake.errors import ReportError
-from sensorlake.settings import Settings
+from sensorlake.settings import Settings, of_service
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 _READ_BY_DBT = {".sql", ".yml", ".md", ".csv"}
@@ -40,8 +41,10 @@ def target(settings: Settings) -> Path:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """What dbt must find in its environment (dbt_project/profiles.yml)."""
-    return {
+    """What dbt must find in its environment (dbt_project/profiles.yml). Where the servers are secured, it logs in as
+    one who may build reports and no more."""
+    settings = of_service(settings, "reporting")
+    return connections.libpq(settings) | {
         "SENSORLAKE_POSTGRES_HOST": settings.postgres_host,
         "SENSORLAKE_POSTGRES_PORT": str(settings.postgres_port),
         "SENSORLAKE_POSTGRES_DATABASE": settings.postgres_database,

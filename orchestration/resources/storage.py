@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.resources.installation import Installation
+from sensorlake import connections
 from sensorlake import settings as settings_module
 
 
@@ -34,4 +35,5 @@ class Storage(dg.ConfigurableResource):
             aws_access_key_id=settings.s3_access_key,
             aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
             use_ssl=settings.s3_endpoint.startswith("https"),
+            verify=connections.certificates(settings),
         ).get_client()

@@ -9,6 +9,7 @@ from typing import Any
 from zlib import crc32
 
 from contracts.topics import Topics
+from sensorlake import connections
 from sensorlake.settings import Settings
 
 _SECONDS = 5
@@ -43,7 +44,7 @@ def topics(settings: Settings) -> list[Outlet]:
 
     admin = AdminClient(
         {
-            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            **connections.kafka(settings),
             "log_level": 0,
             "socket.timeout.ms": _SECONDS * 1000,
         }
@@ -83,6 +84,7 @@ def measurements(settings: Settings) -> list[Outlet]:
         settings.influxdb_token.get_secret_value(),
         org=settings.influxdb_org,
         timeout=_SECONDS * 1000,
+        ssl_ca_cert=connections.certificates(settings),
     ) as client:
         found = []
         for name in ("sensor_metrics", "sensor_anomalies"):

@@ -40,10 +40,12 @@ def simulate(
     from edge import pacing, producer, stopping  # noqa: PLC0415
     from edge.simulator import Simulator  # noqa: PLC0415
     from edge.truth import TruthFile  # noqa: PLC0415
-    from sensorlake import settings  # noqa: PLC0415
+    from sensorlake import connections, settings  # noqa: PLC0415
 
-    chosen = settings.load()
-    outlet = producer.connect(chosen.kafka_bootstrap_servers, Topics(chosen.topic_prefix).raw)
+    chosen = settings.load(service="edge")
+    outlet = producer.connect(
+        chosen.kafka_bootstrap_servers, Topics(chosen.topic_prefix).raw, connections.kafka_access(chosen)
+    )
     clock = pacing.SteadyClock()
     with stopping.on_signals() as stop:
         # building a large fleet takes a moment: its first message must not be late for that
@@ -80,15 +82,17 @@ def replay(
     from edge import pacing, producer, stopping  # noqa: PLC0415
     from edge.csv_file import CsvFile  # noqa: PLC0415
     from edge.replay import Replay, merged  # noqa: PLC0415
-    from sensorlake import settings  # noqa: PLC0415
+    from sensorlake import connections, settings  # noqa: PLC0415
 
     if device and len(files) > 1:
         raise typer.BadParameter("needs a single FILE: several would be mixed up", param_hint="--device")
     sources = [CsvFile(path, device or path.stem, metric) for path in files]
     for source in sources:
         _check(source)
-    chosen = settings.load()
-    outlet = producer.connect(chosen.kafka_bootstrap_servers, Topics(chosen.topic_prefix).raw)
+    chosen = settings.load(service="edge")
+    outlet = producer.connect(
+        chosen.kafka_bootstrap_servers, Topics(chosen.topic_prefix).raw, connections.kafka_access(chosen)
+    )
     clock = pacing.SteadyClock()
     plan = Replay(clock.now(), speed, keep_timestamps, loop)
     messages = merged([plan.messages(source.rows) for source in sources])

@@ -46,7 +46,7 @@ def serve_models(
     from serving.batching import Limits  # noqa: PLC0415
     from serving.server import Options, serve  # noqa: PLC0415
 
-    settings = settings_module.load()
+    settings = settings_module.load(service="serving")
     if port is None:
         port = urlsplit(settings.model_server_url).port or 8501
     key = settings.model_signing_key.get_secret_value()

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from contracts.topics import Topics
 from edge import pacing, producer
 from edge.block import Block
+from sensorlake import connections
 from sensorlake.demo import fleet, recordings
 from sensorlake.demo.mischief import Mischief
 from sensorlake.errors import StackError
-from sensorlake.settings import Settings
+from sensorlake.settings import Settings, of_service
 
 ONE_IN = 100
 Source = Callable[[pacing.Clock, Callable[[], bool]], Iterator[Block]]
@@ -59,9 +60,10 @@ class Feeds:
             "sensors": lambda clock, stop: self.mischief.among(fleet.blocks(clock, stop)),
             "recordings": recordings.blocks,
         }
-        topic = Topics(settings.topic_prefix).raw
+        topic, edge = Topics(settings.topic_prefix).raw, of_service(settings, "edge")
+        access = connections.kafka_access(edge)
         self._feeds = [
-            Feed(name, source, producer.connect(settings.kafka_bootstrap_servers, topic), self._stop)
+            Feed(name, source, producer.connect(edge.kafka_bootstrap_servers, topic, access), self._stop)
             for name, source in sources.items()
         ]
 

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from contracts.detectors import is_learned
 from contracts.topics import Topics
+from sensorlake import connections
 from sensorlake.settings import Settings
 
 _SECONDS = 10.0
@@ -67,7 +68,7 @@ class KafkaTap:
         self.dead_letters = 0
         self.raw, self._anomaly, self._dead_letter = topics.raw, topics.anomaly, topics.dead_letter
         options = {
-            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            **connections.kafka(settings),
             "group.id": "sensorlake-demo",
             "enable.auto.commit": False,
             "log_level": 0,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from lakehouse.postgres import connect
+from sensorlake import connections
 from sensorlake.settings import Settings
 
 _SECONDS = 10
@@ -58,6 +59,7 @@ class InfluxCount:
             token=settings.influxdb_token.get_secret_value(),
             org=settings.influxdb_org,
             timeout=_SECONDS * 1000,
+            ssl_ca_cert=connections.certificates(settings),
         )
         try:
             yield client

@@ -15,6 +15,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3 import Retry
 
+from sensorlake import connections
 from sensorlake.settings import Settings
 from streaming.line_protocol import Column, lines, number, text
 
@@ -36,6 +37,7 @@ class InfluxSink:
             org=settings.influxdb_org,
             timeout=_MILLISECONDS,
             enable_gzip=False,
+            ssl_ca_cert=connections.certificates(settings),
             retries=Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None),
         )
 

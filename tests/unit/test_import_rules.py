@@ -21,7 +21,7 @@ class Rule:
     standard_library_only: bool = False
 
 
-ROOM = {"sensorlake.settings", "sensorlake.errors", "sensorlake.logs"}
+ROOM = {"sensorlake.settings", "sensorlake.connections", "sensorlake.errors", "sensorlake.logs"}
 SPARK = {"pyspark", "delta"}
 DAGSTER = {"dagster"}
 EVERYTHING = {
