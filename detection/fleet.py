@@ -108,16 +108,15 @@ class Fleet:
         ]
         return _in_order(verdicts, len(self.ensemble.names))
 
-    def silent(self, readings: Readings) -> list[Silence]:
+    def silent(self, readings: Readings, clock: int = 0) -> list[Silence]:
         """Devices that have been silent for longer than they ever were, each told once a silence. To be asked after
         `judge`, with the same readings.
 
         It is as late as the median time of the readings says: one clock that is wrong must not silence all others.
-        When nobody has sent for a while, the silence of each counts from when somebody did again.
+        Without any it is as late as `clock` (microseconds since 1970), by readings of devices elsewhere. When nobody
+        has sent for a while, the silence of each counts from when somebody did again.
         """
-        if not len(readings.time):
-            return []
-        now = int(np.median(readings.time))
+        now = int(np.median(readings.time)) if len(readings.time) else clock
         if now - self.clock > _COMMON_PAUSE:
             self.steady_since = now
         if now - self.clock < _LOOK_EVERY:

@@ -23,8 +23,9 @@ def rows(devices=3, seconds=90, spikes=((1, 80),), start=START):
     return found
 
 
-def frame(part):
-    """As Packer.java packs them: one row, which a test divides as it likes by calling this more than once."""
+def frame(part, clock=None):
+    """As Packer.java packs them: one row, which a test divides as it likes by calling this more than once. Without
+    readings `clock` says what time it is elsewhere."""
     numbers = [{}, {}, {}]
     records = b"".join(
         struct.pack(
@@ -33,4 +34,5 @@ def frame(part):
         for row in part
     )
     names = dict(zip(("devices", "sensors", "metrics"), map(list, numbers), strict=True))
-    return pd.DataFrame({"names": [json.dumps(names).encode()], "records": [records]}, dtype=object)
+    packed = pd.DataFrame({"names": [json.dumps(names).encode()], "records": [records]}, dtype=object)
+    return packed.assign(clock=clock or int(np.median([row[3] for row in part])))

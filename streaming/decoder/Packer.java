@@ -18,7 +18,8 @@ import org.apache.spark.unsafe.hash.Murmur3_x86_32;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * The valid readings of a partition's messages, one row a shard: what streaming/detect/step.py unpacks.
+ * The valid readings of a partition's messages, one row a shard: what streaming/detect/step.py unpacks. A shard that no
+ * device sends to has a row without readings, so that it learns what time it is elsewhere.
  *
  * A row for each reading would go through Spark's shuffle, its sort and its hand-over to Python one by one, which costs
  * more than to judge it.
@@ -26,6 +27,7 @@ import org.apache.spark.unsafe.types.UTF8String;
 public final class Packer implements MapPartitionsFunction {
 
   private static final long serialVersionUID = 1L;
+  private static final int SAMPLE = 127;
   private static final int HASH_SEED = 42; // Spark's own, as reshard.py divides the devices by Spark's function
 
   private final int[] shards;
@@ -37,9 +39,11 @@ public final class Packer implements MapPartitionsFunction {
     this.largest = largest;
   }
 
-  /** Rows of value and microseconds received -> rows of shard, names and records; untyped for Janino. */
+  /** Rows of value and microseconds received -> rows of shard, names, records and clock; untyped for Janino. */
   public Iterator call(Iterator messages) throws java.io.IOException {
     Pack[] packs = new Pack[shards.length];
+    long[] times = new long[SAMPLE];
+    int known = 0;
     while (messages.hasNext()) {
       Row message = (Row) messages.next();
       Decoder.Fields said = Decoder.valid((byte[]) message.get(0), message.getLong(1), largest);
@@ -49,13 +53,21 @@ public final class Packer implements MapPartitionsFunction {
           packs[place] = new Pack();
         }
         packs[place].add(said);
+        if (known < SAMPLE) {
+          times[known++] = said.micros;
+        }
       }
     }
     List rows = new ArrayList(packs.length);
-    for (int place = 0; place < packs.length; place++) {
-      if (packs[place] != null) {
+    if (known > 0) {
+      // The median of some, as one clock that is wrong must not tell the time.
+      java.util.Arrays.sort(times, 0, known);
+      Long clock = Long.valueOf(times[known / 2]);
+      Pack nothing = new Pack();
+      for (int place = 0; place < packs.length; place++) {
+        Pack pack = packs[place] == null ? nothing : packs[place];
         rows.add(RowFactory.create(new Object[] {
-            Integer.valueOf(shards[place]), packs[place].names(), packs[place].records()}));
+            Integer.valueOf(shards[place]), pack.names(), pack.records(), clock}));
       }
     }
     return rows.iterator();

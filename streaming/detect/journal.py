@@ -159,9 +159,9 @@ def newest(fleet: Fleet) -> int:
 
 def _take(fleet: Fleet, steps: Iterable[bytes]) -> None:
     for content in steps:
-        readings = step.load(content)
+        readings, clock = step.load(content)
         fleet.judge(readings)
-        fleet.silent(readings)
+        fleet.silent(readings, clock)
 
 
 def _content(stored: Map, key: int) -> bytes:

@@ -70,13 +70,16 @@ class Detect(StatefulProcessor):
         place = (str(self._seeds), shard)
         taken = step.of(list(rows))
         known = self._journal.open(_at_hand.pop(place, None), self._seeds / f"{shard}.fleet")
+        if not len(known.fleet) and not len(taken.readings.time):
+            _at_hand[place] = known
+            return
         verdicts = known.fleet.judge(taken.readings)
         began = verdicts.where(verdicts.began.astype(bool))
-        silences = known.fleet.silent(taken.readings)
+        silences = known.fleet.silent(taken.readings, taken.clock)
         rang = _rang_before(place, known)
         by_forest = self._by_forest(known.fleet.ensemble.names, taken, verdicts, rang)
         alarms = outgoing.rows(known.fleet, taken, began, silences, datetime.now(UTC), by_forest=by_forest)
-        _at_hand[place] = self._journal.append(known, step.dump(taken.readings))
+        _at_hand[place] = self._journal.append(known, step.dump(taken))
         _rang[place] = _at_hand[place].token, rang
         if len(alarms):
             yield alarms

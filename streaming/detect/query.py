@@ -11,7 +11,7 @@ from streaming.decoder.jar import PACKER
 from streaming.detect import outgoing
 from streaming.detect.processor import Detect
 
-_SHAPE = "shard INT, names BINARY, records BINARY"
+_SHAPE = "shard INT, names BINARY, records BINARY, clock BIGINT"
 _HASH_SEED = 42  # Spark's own, for expressions and for the partition of a key alike
 
 
@@ -57,7 +57,7 @@ def alarms(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int, pro
 
 
 def packed(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int) -> DataFrame:
-    """The valid readings of each partition, one row a shard: shard, names, records (decoder/Packer.java)."""
+    """The valid readings of each partition, one row a shard: shard, names, records, clock (decoder/Packer.java)."""
     spark = raw.sparkSession
     jvm = spark._jvm
     numbers = spark.sparkContext._gateway.new_array(jvm.int, len(shard_numbers))

@@ -21,15 +21,17 @@ _PACKED = np.dtype([("device", "<i4"), ("sensor", "<i4"), ("metric", "<i4"), ("t
 
 @dataclass(frozen=True)
 class Step:
-    """Readings of some devices, and the sensor that sent each: numbers into `sensors`."""
+    """Readings of some devices, and the sensor that sent each: numbers into `sensors`. clock: the time of readings to
+    all shards, microseconds since 1970, as a shard may have none."""
 
     readings: Readings
     sensors: list[str]
     sensor: NDArray[np.int64]
+    clock: int
 
 
 def of(frames: list[pd.DataFrame]) -> Step:
-    """Rows with names and records, as decoder/Packer.java packs them -> one step."""
+    """Rows with names, records and clock, as decoder/Packer.java packs them -> one step."""
     devices, sensors, metrics = _Numbers(), _Numbers(), _Numbers()
     parts = []
     for frame in frames:
@@ -48,20 +50,22 @@ def of(frames: list[pd.DataFrame]) -> Step:
         time=whole["time"].astype(np.int64),
         value=whole["value"].astype(np.float64),
     )
-    return Step(readings, list(sensors), whole["sensor"].astype(np.int64))
+    # The partition that is behind tells the time: nobody is silent whose readings wait.
+    clock = min(int(frame["clock"].min()) for frame in frames)
+    return Step(readings, list(sensors), whole["sensor"].astype(np.int64), clock)
 
 
-def dump(readings: Readings) -> bytes:
-    """What of a step is to be remembered: its readings."""
-    header = orjson.dumps(
-        {"devices": list(readings.devices), "metrics": list(readings.metrics), "count": len(readings.time)}
-    )
+def dump(taken: Step) -> bytes:
+    """What of a step is to be remembered: its readings and its clock."""
+    readings = taken.readings
+    about = {"devices": list(readings.devices), "metrics": list(readings.metrics), "count": len(readings.time)}
+    header = orjson.dumps(about | {"clock": taken.clock})
     arrays = [getattr(readings, name).astype(kind).tobytes() for name, kind in _KINDS.items()]
     return b"".join([len(header).to_bytes(4, "big"), header, *arrays])
 
 
-def load(stored: bytes) -> Readings:
-    """The readings that `dump` made the bytes of."""
+def load(stored: bytes) -> tuple[Readings, int]:
+    """The readings and the clock that `dump` made the bytes of."""
     start = 4 + int.from_bytes(stored[:4], "big")
     header = orjson.loads(stored[4:start])
     arrays: dict[str, NDArray[Any]] = {}
@@ -69,7 +73,8 @@ def load(stored: bytes) -> Readings:
         array = np.frombuffer(stored, dtype=kind, count=header["count"], offset=start)
         arrays[name] = array.astype(np.int64) if array.dtype.kind == "i" else array
         start += array.nbytes
-    return Readings(devices=header["devices"], metrics=header["metrics"], **arrays)
+    # Steps of an older version have no clock, and each has readings.
+    return Readings(devices=header["devices"], metrics=header["metrics"], **arrays), header.get("clock", 0)
 
 
 class _Numbers(dict[str, int]):

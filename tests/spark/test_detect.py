@@ -10,6 +10,7 @@ import pytest
 from contracts import identity
 from contracts.detectors import learned
 from detection import standard
+from detection.detectors.missing import Missing
 from detection.fleet import Fleet
 from sensorlake import settings as settings_module
 from sensorlake.errors import CheckpointError
@@ -119,6 +120,20 @@ def test_a_device_goes_to_the_shard_that_a_change_of_shards_puts_it_in(spark, tm
     readings = taken.readings
     assert [readings.devices[number] for number in readings.device[np.argsort(readings.value)]] == devices
     assert [shards[device] for device in devices] == query.places(spark, devices, 3)
+
+
+def test_a_shard_of_which_no_device_sends_is_told_silent_while_others_send(spark, tmp_path, settings):
+    source = Source(spark, tmp_path / "in")
+    source.send(bodies(0, SECONDS))
+    places = query.places(spark, [f"d{device}" for device in range(DEVICES)], settings.detect_shards)
+    assert len(set(places)) == 2
+    alone = [device for device in range(DEVICES) if places[device] == places[0]]
+    # Batch by batch, as the silence of a batch is judged when that is over.
+    for second in range(SECONDS, SECONDS + 60, 20):
+        source.send([body(device, at) for at in range(second, second + 20) for device in alone])
+    found = run(spark, source, settings).values()
+    silent = {one["device_id"] for one in found if one["detector"] == learned(Missing.name)}
+    assert silent == {f"d{device}" for device in range(DEVICES) if device not in alone}
 
 
 def unpacked(spark, folder, count=2):

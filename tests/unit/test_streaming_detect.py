@@ -177,6 +177,33 @@ def test_devices_that_are_silent_for_long_are_forgotten_with_a_snapshot(tmp_path
     assert len(stored(tester)) == 1
 
 
+def silent(made):
+    return [json.loads(value)["device_id"] for value in made.get("value", [])]
+
+
+def test_a_shard_whose_devices_are_all_silent_says_so_by_the_clock_of_the_others(tester):
+    tester.testInPandas(0, frame(rows(seconds=120, spikes=())))
+    found = []
+    for second in range(120, 200, 2):
+        found += silent(tester.testInPandas(0, frame([], clock=START + second * SECOND)))
+        if second % 10 == 0:
+            forget_the_worker()
+    assert sorted(found) == ["d0", "d1", "d2"], "each once"
+    assert silent(tester.testInPandas(0, frame(rows(seconds=60, spikes=(), start=START + 200 * SECOND)))) == []
+
+
+def test_a_pause_of_all_shards_is_no_silence(tester):
+    tester.testInPandas(0, frame(rows(seconds=120, spikes=())))
+    assert silent(tester.testInPandas(0, frame([], clock=START + HOUR))) == []
+
+
+def test_a_shard_without_devices_keeps_nothing(tester):
+    for second in range(3):
+        assert silent(tester.testInPandas(7, frame([], clock=START + second * SECOND))) == []
+    assert tester.peekValueState("head", 7) is None
+    assert len(tester.testInPandas(7, frame(rows()))) == 1
+
+
 def test_a_new_shard_begins_from_its_seed_and_needs_it_no_longer(tmp_path):
     whole = rows()
     fleet = Fleet(standard.ensemble())
@@ -217,9 +244,11 @@ def _states(fleets):
 
 
 def test_a_step_comes_back_from_its_bytes():
-    readings = step.of([frame(rows())]).readings
-    again = step.load(step.dump(readings))
+    taken = step.of([frame(rows())])
+    readings = taken.readings
+    again, clock = step.load(step.dump(taken))
     assert isinstance(again, Readings)
+    assert clock == taken.clock
     assert (again.devices, again.metrics) == (readings.devices, readings.metrics)
     assert all(
         np.array_equal(getattr(again, name), getattr(readings, name)) for name in ("device", "metric", "time", "value")
