@@ -86,7 +86,9 @@ class RemoteScorer:
 
     def _errors(self, content: bytes, expected: int) -> Floats:
         try:
-            found = np.asarray(orjson.loads(content)["outputs"][ERROR], np.float64)
+            outputs = orjson.loads(content)["outputs"]
+            # The only output of a model comes without its name.
+            found = np.asarray(outputs if isinstance(outputs, list) else outputs[ERROR], np.float64)
         except (ValueError, KeyError, TypeError):
             raise self._failed(f"answers something else than outputs with {ERROR!r}: {_shown(content)}") from None
         if found.shape != (expected,):
