@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from sensorlake.errors import SettingsError
-from sensorlake.settings import PREFIX, Settings
+from sensorlake.settings import PREFIX, Service, Settings
 
 _MECHANISM = "SCRAM-SHA-512"
 
@@ -77,6 +77,11 @@ def libpq(settings: Settings) -> dict[str, str]:
     if not settings.postgres_tls:
         return {}
     return {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": settings.tls_ca_file or "system"}
+
+
+def postgres_role(service: Service) -> str:
+    """As whom a part logs in to PostgreSQL where the servers are secured."""
+    return f"sensorlake_{service}"
 
 
 def trust(settings: Settings, environment: Mapping[str, str] = os.environ) -> None:

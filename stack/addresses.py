@@ -10,22 +10,24 @@ from stack import env_file
 _LOCAL = {"127.0.0.1", "localhost"}
 
 
-def variables(ports: Mapping[str, int]) -> dict[str, str]:
-    """The content of `addresses.env`."""
-    return {
+def variables(ports: Mapping[str, int], authority: str = "") -> dict[str, str]:
+    """The content of `addresses.env`; `authority`: the file with the certificate that secured servers are known by."""
+    scheme = "https" if authority else "http"
+    secured = {"SECURE": "true", "TLS_CA_FILE": authority, "KAFKA_TLS": "true", "POSTGRES_TLS": "true"}
+    return {PREFIX + name: value for name, value in secured.items() if authority} | {
         PREFIX + "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports['kafka']}",
-        PREFIX + "S3_ENDPOINT": f"http://127.0.0.1:{ports['minio']}",
+        PREFIX + "S3_ENDPOINT": f"{scheme}://127.0.0.1:{ports['minio']}",
         PREFIX + "POSTGRES_HOST": "127.0.0.1",
         PREFIX + "POSTGRES_PORT": str(ports["postgres"]),
-        PREFIX + "INFLUXDB_URL": f"http://127.0.0.1:{ports['influxdb']}",
+        PREFIX + "INFLUXDB_URL": f"{scheme}://127.0.0.1:{ports['influxdb']}",
         PREFIX + "DAGSTER_PORT": str(ports["dagster"]),
         PREFIX + "MODEL_SERVER_URL": f"http://127.0.0.1:{ports['model-server']}",
     }
 
 
-def write(settings: Settings, ports: Mapping[str, int]) -> None:
+def write(settings: Settings, ports: Mapping[str, int], authority: str = "") -> None:
     comment = "Written by `sensorlake up`: where its servers listen. Settings read it; a variable or .env wins over it."
-    env_file.write(settings.addresses_file, variables(ports), comment=comment)
+    env_file.write(settings.addresses_file, variables(ports, authority), comment=comment)
 
 
 def demanded_ports(settings: Settings, names: list[str]) -> dict[str, int]:

@@ -3,9 +3,12 @@
 `credentials.env` holds what clients need (settings read it); `servers.env` what only the servers' own set-up needs.
 """
 
+import base64
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sensorlake.settings import PREFIX, Settings
 from stack import env_file
@@ -25,12 +28,16 @@ class Credentials:
     model_signing_key: str
     model_server_token: str
     influxdb_password: str
+    # Of secured servers alone.
+    kafka_password: str = ""
+    kafka_broker_password: str = ""
+    s3_kms_key: str = ""
 
     def values(self) -> list[str]:
-        return list(vars(self).values())
+        return [value for value in vars(self).values() if value]
 
 
-def ensure(settings: Settings) -> Credentials:
+def ensure(settings: Settings, *, secure: bool = False) -> Credentials:
     """The credentials of this data folder, generated where neither a file nor the environment gives one."""
     default_key = Settings.model_fields["s3_access_key"].default
     client = _complete(
@@ -42,9 +49,14 @@ def ensure(settings: Settings) -> Credentials:
             "influxdb_token": settings.influxdb_token.get_secret_value(),
             "model_signing_key": settings.model_signing_key.get_secret_value(),
             "model_server_token": settings.model_server_token.get_secret_value(),
-        },
+        }
+        | ({"kafka_password": settings.kafka_password.get_secret_value()} if secure else {}),
+        {PREFIX + "KAFKA_USER": "operator"} if secure else {},
     )
-    server = _complete(servers_file(settings), {"postgres_admin_password": "", "influxdb_password": ""})
+    of_servers = {"postgres_admin_password": "", "influxdb_password": ""}
+    server = _complete(
+        servers_file(settings), of_servers | ({"kafka_broker_password": "", "s3_kms_key": ""} if secure else {})
+    )
     return Credentials(**client, **server)
 
 
@@ -52,18 +64,25 @@ def servers_file(settings: Settings) -> Path:
     return settings.credentials_file.with_name("servers.env")
 
 
-def _complete(path: Path, given: dict[str, str]) -> dict[str, str]:
-    """`given` with its blanks filled from the file, and what the file lacks too generated and written to it."""
+def _complete(path: Path, given: dict[str, str], beside: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """`given` with its blanks filled from the file, and what the file lacks too generated and written to it, as are
+    the variables `beside`."""
     known = env_file.read(path)
-    added = {}
+    added = {name: value for name, value in beside.items() if name not in known}
     complete = {}
     for name, value in given.items():
         variable = PREFIX + name.upper()
         if not value and not known.get(variable):
-            added[variable] = secrets.token_hex(10 if name.endswith("access_key") else 24)
+            added[variable] = _generated(name)
         complete[name] = value or known.get(variable) or added[variable]
     if added:
         env_file.write(path, known | added, comment=_COMMENT, mode=0o600)
     elif path.is_file():
         path.chmod(0o600)
     return complete
+
+
+def _generated(name: str) -> str:
+    if name.endswith("kms_key"):
+        return base64.b64encode(secrets.token_bytes(32)).decode()  # a key of AES-256, in the form that MinIO reads
+    return secrets.token_hex(10 if name.endswith("access_key") else 24)

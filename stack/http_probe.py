@@ -1,26 +1,31 @@
-"""Small HTTP requests to a server on this machine, past any proxy of the environment."""
+"""Small HTTP requests to a server on this machine, past any proxy of the environment.
+
+`authority` is the file of certificates that an https:// address is checked by; empty: those that the machine knows.
+"""
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-
-def status(url: str, *, token: str = "") -> int:
+def status(url: str, *, token: str = "", authority: str = "") -> int:
     """The status code of a GET; 0 where nobody answers."""
-    return request(url, token=token)[0]
+    return request(url, token=token, authority=authority)[0]
 
 
-def request(url: str, *, body: dict[str, Any] | None = None, token: str = "") -> tuple[int, dict[str, Any]]:
+def request(
+    url: str, *, body: dict[str, Any] | None = None, token: str = "", authority: str = ""
+) -> tuple[int, dict[str, Any]]:
     """GET, or POST of a JSON body: the status code (0: nobody answered) and the JSON answer ({} where it is none)."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Token {token}"} if token else {})
     data = json.dumps(body).encode() if body is not None else None
-    question = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310 - only http://127.0.0.1 comes here
+    question = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310 - only 127.0.0.1 by HTTP comes here
     try:
-        with _OPENER.open(question, timeout=5) as answer:
+        with _opener(authority).open(question, timeout=5) as answer:
             return answer.status, _as_object(answer.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -29,16 +34,24 @@ def request(url: str, *, body: dict[str, Any] | None = None, token: str = "") ->
         return 0, {}
 
 
-def headers(url: str) -> Mapping[str, str]:
+def headers(url: str, *, authority: str = "") -> Mapping[str, str]:
     """The headers of the answer to a GET; none where nobody answers."""
     try:
-        with _OPENER.open(url, timeout=5) as answer:
+        with _opener(authority).open(url, timeout=5) as answer:
             return dict(answer.headers)
     except urllib.error.HTTPError as error:
         with error:
             return dict(error.headers)
     except (OSError, ValueError):
         return {}
+
+
+@cache
+def _opener(authority: str) -> urllib.request.OpenerDirector:
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if authority:
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority)))
+    return urllib.request.build_opener(*handlers)
 
 
 def _as_object(content: bytes) -> dict[str, Any]:

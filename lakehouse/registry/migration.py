@@ -15,9 +15,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
+from lakehouse.registry import grants
 from lakehouse.registry.database import transaction
 from sensorlake.errors import StackError
 from sensorlake.settings import Settings
@@ -29,10 +31,16 @@ LOCK = 7_365_736_571  # any number that nobody else in this database locks
 def migrate(settings: Settings) -> None:
     """Apply the migrations that are missing; does nothing where none is.
 
+    Where the servers are secured, the operator does so and gives each part its rights; others only look whether it was
+    done.
+
     Raises:
         StackError: PostgreSQL is not reachable, refuses us, or holds the schema of a later version.
     """
     with transaction(settings) as connection:
+        if settings.secure and settings.service != "operator":
+            _require_newest(connection)
+            return
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         connection.execute(text("create schema if not exists registry"))
         try:
@@ -42,6 +50,23 @@ def migrate(settings: Settings) -> None:
                 f"the schema in database {settings.postgres_database!r} is not one that this version of sensorlake "
                 f"knows ({error}); a later version made it. Use that version, or another database."
             ) from error
+        if settings.secure:
+            for statement in grants.statements():
+                connection.execute(text(statement))
+
+
+def _require_newest(connection: Connection) -> None:
+    """
+    Raises:
+        StackError: a migration is missing, and whoever asks may not make tables.
+    """
+    newest = ScriptDirectory.from_config(config()).get_current_head()
+    there = connection.scalar(text("select to_regclass('registry.migrations')"))
+    if there is None or connection.scalar(text("select version_num from registry.migrations")) != newest:
+        raise StackError(
+            "the registry in PostgreSQL is not that of this version of sensorlake, and only the operator may change "
+            "it here: run `sensorlake up`"
+        )
 
 
 def config(connection: Connection | None = None) -> Config:

@@ -26,8 +26,8 @@ def skews(settings: Settings) -> dict[str, float]:
     """How many seconds each server that answers is ahead of this machine."""
     ask: Mapping[str, Callable[[], float | None]] = {
         "PostgreSQL": lambda: database.seconds(settings),
-        "the object storage": lambda: _told_by(f"{settings.s3_endpoint}/minio/health/live"),
-        "InfluxDB": lambda: _told_by(f"{settings.influxdb_url}/health"),
+        "the object storage": lambda: _told_by(f"{settings.s3_endpoint}/minio/health/live", settings),
+        "InfluxDB": lambda: _told_by(f"{settings.influxdb_url}/health", settings),
     }
     found = {}
     for name, question in ask.items():
@@ -51,7 +51,8 @@ def judged(ahead: Mapping[str, float]) -> list[Finding]:
     ]
 
 
-def _told_by(url: str) -> float | None:
+def _told_by(url: str, settings: Settings) -> float | None:
+    told = http_probe.headers(url, authority=settings.tls_ca_file).get("Date", "")
     with contextlib.suppress(TypeError, ValueError):
-        return parsedate_to_datetime(http_probe.headers(url).get("Date", "")).timestamp() + 0.5
+        return parsedate_to_datetime(told).timestamp() + 0.5
     return None

@@ -6,6 +6,7 @@ import socket
 import pg8000.native  # type: ignore[import-untyped]
 from pg8000.exceptions import Error  # type: ignore[import-untyped]
 
+from sensorlake import connections
 from sensorlake.settings import Settings
 
 _SECONDS = 5
@@ -34,6 +35,8 @@ def _ask(settings: Settings, question: str) -> object | None:
                 application_name="sensorlake-doctor",
                 timeout=_SECONDS,
                 sock=opened,
+                host=settings.postgres_host,
+                ssl_context=connections.postgres_tls(settings),
             )
             try:
                 return connection.run(question)[0][0]

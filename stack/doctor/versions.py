@@ -89,7 +89,7 @@ def _servers(settings: Settings) -> Iterator[Finding]:
             _WHY,
             f"sensorlake is tested with PostgreSQL {servers.OLDEST_POSTGRES} to {servers.POSTGRES_VERSION}",
         )
-    influxdb = http_probe.request(f"{settings.influxdb_url}/health")[1].get("version")
+    influxdb = http_probe.request(f"{settings.influxdb_url}/health", authority=settings.tls_ca_file)[1].get("version")
     if influxdb and not same(str(influxdb), servers.INFLUXDB_VERSION):
         remedy = f"sensorlake is tested with InfluxDB {servers.INFLUXDB_VERSION}: `sensorlake down`, `make setup`, `up`"
         yield Finding(AREA, f"InfluxDB {influxdb} runs", _WHY, remedy)

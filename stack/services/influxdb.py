@@ -1,9 +1,12 @@
 """InfluxDB 2: the recent metrics, quick to chart. Set up over its HTTP API with a generated token."""
 
+from functools import partial
+
 from sensorlake.errors import StackError
 from stack import http_probe, servers
 from stack.layout import Stack
 from stack.program import STORE_NICENESS, Program
+from stack.security import certificates, influxdb_tokens
 from stack.service import make_private
 
 
@@ -11,7 +14,7 @@ class Influxdb:
     name = "influxdb"
 
     def address(self, stack: Stack) -> str:
-        return f"http://127.0.0.1:{stack.ports['influxdb']}"
+        return f"{stack.scheme}://127.0.0.1:{stack.ports['influxdb']}"
 
     def prepare(self, stack: Stack) -> Program:
         folder = make_private(stack.data_of(self.name))
@@ -24,18 +27,23 @@ class Influxdb:
             "--reporting-disabled",
             "--log-level=warn",
         ]
+        if stack.settings.secure:
+            certificate = certificates.of(stack.layout.root, self.name)
+            command += [f"--tls-cert={certificate.public}", f"--tls-key={certificate.private}"]
+            command += ["--tls-min-version=1.2", "--tls-strict-ciphers"]
         # Without this it would take up a config file of some other influxd from its own usual places.
         environment = {"INFLUXD_CONFIG_PATH": str(folder), "INFLUX_CONFIGS_PATH": str(folder / "configs")}
         return Program(self.name, command, folder, environment, niceness=STORE_NICENESS)
 
     def is_ready(self, stack: Stack) -> bool:
-        code, answer = http_probe.request(f"{self.address(stack)}/health")
+        code, answer = http_probe.request(f"{self.address(stack)}/health", authority=stack.settings.tls_ca_file)
         return code == 200 and answer.get("status") == "pass"
 
     def after_start(self, stack: Stack) -> None:
         settings, url, token = stack.settings, self.address(stack), stack.credentials.influxdb_token
-        if http_probe.request(f"{url}/api/v2/setup")[1].get("allowed"):
-            code, answer = http_probe.request(
+        ask = partial(http_probe.request, authority=settings.tls_ca_file)
+        if ask(f"{url}/api/v2/setup")[1].get("allowed"):
+            code, answer = ask(
                 f"{url}/api/v2/setup",
                 body={
                     "username": "sensorlake",
@@ -47,7 +55,7 @@ class Influxdb:
             )
             if code != 201:
                 raise StackError(f"influxdb could not be set up: {answer.get('message', code)}")
-        code, answer = http_probe.request(f"{url}/api/v2/orgs?limit=100", token=token)
+        code, answer = ask(f"{url}/api/v2/orgs?limit=100", token=token)
         if code == 401:
             raise StackError(
                 f"influxdb does not take the token of {settings.credentials_file}: its data was made with another one. "
@@ -59,9 +67,13 @@ class Influxdb:
                 f"influxdb has no organisation {settings.influxdb_org!r} (SENSORLAKE_INFLUXDB_ORG): it was set up with "
                 "another name"
             )
-        _, found = http_probe.request(f"{url}/api/v2/buckets?orgID={org}&limit=100", token=token)
-        if settings.influxdb_bucket not in {bucket["name"] for bucket in found.get("buckets", [])}:
+        _, found = ask(f"{url}/api/v2/buckets?orgID={org}&limit=100", token=token)
+        buckets = {bucket["name"]: bucket["id"] for bucket in found.get("buckets", [])}
+        if settings.influxdb_bucket not in buckets:
             body = {"orgID": org, "name": settings.influxdb_bucket, "retentionRules": []}
-            code, answer = http_probe.request(f"{url}/api/v2/buckets", body=body, token=token)
+            code, answer = ask(f"{url}/api/v2/buckets", body=body, token=token)
             if code != 201:
                 raise StackError(f"influxdb's bucket could not be made: {answer.get('message', code)}")
+            buckets[settings.influxdb_bucket] = answer["id"]
+        if settings.secure:
+            influxdb_tokens.ensure(settings, url, token, org, buckets[settings.influxdb_bucket])

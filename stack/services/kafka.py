@@ -9,10 +9,12 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from sensorlake import connections
 from sensorlake.errors import StackError
 from stack import jars, java
 from stack.layout import Stack
 from stack.program import Program
+from stack.security import kafka_listeners, kafka_rules
 from stack.service import make_private
 
 _MAX_BYTES = 16 * 1024 * 1024
@@ -20,12 +22,7 @@ _MAX_BYTES = 16 * 1024 * 1024
 # Small on purpose: one broker, one machine. The cleaner's default buffer alone would take a quarter of the heap.
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 message.max.bytes={max_bytes}
@@ -66,15 +63,10 @@ class Kafka:
     def prepare(self, stack: Stack) -> Program:
         folder = make_private(stack.data_of(self.name))
         properties = folder / "server.properties"
-        properties.write_text(
-            _PROPERTIES.format(
-                port=stack.ports["kafka"],
-                controller=stack.ports["kafka_controller"],
-                data=folder / "data",
-                max_bytes=_MAX_BYTES,
-            ),
-            encoding="utf-8",
-        )
+        properties.unlink(missing_ok=True)
+        properties.touch(mode=0o600)  # a secured broker's own password stands in it
+        text = _PROPERTIES.format(data=folder / "data", max_bytes=_MAX_BYTES)
+        properties.write_text(text + kafka_listeners.properties(stack), encoding="utf-8")
         logging = folder / "log4j2.properties"
         logging.write_text(_LOGGING, encoding="utf-8")
         command = [str(java.java_command()), "-Xmx512m", "-Xms256m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
@@ -82,18 +74,29 @@ class Kafka:
         command += ["-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]
         command += [f"-Dlog4j2.configurationFile={logging}", "-cp", _class_path()]
         if not (folder / "data" / "meta.properties").is_file():
-            _format(command, properties, folder / "data")
+            _format(command, properties, folder / "data", kafka_listeners.first_users(stack))
         return Program(self.name, [*command, "kafka.Kafka", str(properties)], folder, stop_seconds=30, started_after=3)
 
     def is_ready(self, stack: Stack) -> bool:
-        admin = AdminClient({"bootstrap.servers": self.address(stack), "log_level": 0, "socket.timeout.ms": 3000})
+        admin = self._admin(stack)
         try:
             return len(admin.list_topics(timeout=3).brokers) == 1
         except KafkaException:
             return False
 
     def after_start(self, stack: Stack) -> None:
-        """Nothing: topics are made by the stream and the producers, which know their settings."""
+        """Topics are made by the stream and the producers, which know their settings; users of secured servers here."""
+        if stack.settings.secure:
+            try:
+                kafka_rules.ensure(self._admin(stack), stack.settings)
+            except KafkaException as error:
+                raise StackError(f"kafka is up, but its users cannot be made: {error.args[0].str()}") from error
+
+    def _admin(self, stack: Stack) -> AdminClient:
+        access = connections.kafka_access(stack.settings)
+        return AdminClient(
+            {"bootstrap.servers": self.address(stack), **access, "log_level": 0, "socket.timeout.ms": 3000}
+        )
 
 
 def _class_path() -> str:
@@ -101,16 +104,31 @@ def _class_path() -> str:
     return ":".join(f"{folder}/*" for folder in folders)
 
 
-def _format(java_command: list[str], properties: Path, data: Path) -> None:
-    """Give the empty log folder its cluster id; an interrupted try is thrown away first."""
+def _format(java_command: list[str], properties: Path, data: Path, users: list[str]) -> None:
+    """Give the empty log folder its cluster id and its first users; an interrupted try is thrown away first."""
     shutil.rmtree(data, ignore_errors=True)
     cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "A")
-    done = subprocess.run(
-        [*java_command, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    java, *options = java_command
+    words = [*options, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties), *users]
+    # Java reads them from a file, as every user of the machine sees what stands on a command line.
+    arguments = properties.with_name("format.arguments")
+    arguments.unlink(missing_ok=True)
+    arguments.touch(mode=0o600)
+    arguments.write_text("".join(f"{_quoted(word)}\n" for word in words), encoding="utf-8")
+    try:
+        done = subprocess.run([java, f"@{arguments}"], capture_output=True, text=True, check=False)
+    finally:
+        arguments.unlink(missing_ok=True)
     if done.returncode:
         shutil.rmtree(data, ignore_errors=True)
         raise StackError(f"kafka's log folder could not be formatted:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+
+
+def _quoted(word: str) -> str:
+    """As Java's files of arguments want it.
+
+    >>> _quoted('a "b"')
+    '"a \\\\"b\\\\""'
+    """
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
