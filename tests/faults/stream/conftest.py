@@ -1,0 +1,47 @@
+"""Servers of these tests' own, which they kill, and a stream on them; both end with the last of the tests."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sensorlake import settings as settings_module
+from sensorlake.settings import PREFIX, Settings
+from stack import leftovers, selection
+from stack.up import bring_down, bring_up
+
+pytest.register_assert_rewrite("tests.integration.stream.deployment", "tests.faults.stream.accounts")
+
+from tests.faults.stream.life import Life  # noqa: E402  assertions are rewritten from here on
+from tests.integration.stream.deployment import Deployment  # noqa: E402
+
+
+@pytest.fixture(scope="package")
+def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Kafka, MinIO, PostgreSQL and InfluxDB in a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in [name for name in os.environ if name.startswith(PREFIX)]:
+            patch.delenv(variable)
+        settings = settings_module.load(tmp_path_factory.mktemp("faults") / "data")
+        try:
+            yield bring_up(settings, list(selection.SERVERS))
+        finally:
+            bring_down(settings)
+            assert leftovers.find(settings.data_dir) == []
+
+
+@pytest.fixture(scope="package")
+def one_life(own_servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    life = Life(Deployment(own_servers, tmp_path_factory.mktemp("faults-stream")))
+    try:
+        yield life
+    finally:
+        life.end()
+
+
+@pytest.fixture
+def life(one_life: Life) -> Life:
+    """The one stream of these tests, running: each start of it takes half a minute."""
+    print()  # noqa: T201  a line of its own for the account that follows
+    one_life.ensure_running()
+    return one_life

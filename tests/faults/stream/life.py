@@ -1,0 +1,98 @@
+"""The stream that runs now, and the ways in which it dies. Its way to every store leads over a forwarder."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import psutil
+
+from sensorlake.settings import Settings
+from stack import supervisor
+from stack.layout import Layout
+from tests.faults.forwarder import Forwarder
+from tests.integration.stream.deployment import Deployment
+
+QUERIES = ("alerts", "lake", "metrics", "postgres", "influxdb", "anomalies")
+VICTIMS = ("the whole job", "its Java", "its Python")
+START_SECONDS = 240.0
+END_SECONDS = 90.0
+
+
+class Life:
+    """A deployment and the process of its stream; the times of what happened are printed."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        settings = deployment.settings
+        self.influxdb = Forwarder(urlsplit(settings.influxdb_url).port or 0)
+        self.minio = Forwarder(urlsplit(settings.s3_endpoint).port or 0)
+        self.postgres = Forwarder(settings.postgres_port)
+        self.stream: subprocess.Popen | None = None
+        self._began = time.monotonic()
+
+    def tell(self, what: str) -> None:
+        print(f"{time.monotonic() - self._began:7.1f} s  {what}", flush=True)  # noqa: T201  the account of a test
+
+    def spawn(self) -> None:
+        """Start the stream; it must not run."""
+        (self.deployment.settings.data_dir / "run" / "queries.json").unlink(missing_ok=True)
+        self.stream = self.deployment.start(
+            "--queries",
+            ",".join(QUERIES),
+            influxdb_url=f"http://127.0.0.1:{self.influxdb.port}",
+            s3_endpoint=f"http://127.0.0.1:{self.minio.port}",
+            postgres_port=self.postgres.port,
+        )
+
+    def ensure_running(self) -> None:
+        """Have the stream with all its queries."""
+        began = time.monotonic()
+        if self.stream is None or self.stream.poll() is not None:
+            self.spawn()
+        self.deployment.wait_for("all queries", self.stream, self._is_running)
+        if (took := time.monotonic() - began) > 1:
+            self.tell(f"all queries run, {took:.1f} s after the start")
+
+    def _is_running(self) -> bool:
+        found = self.deployment.queries()
+        return found.keys() >= set(QUERIES) and all(found[name]["state"] == "running" for name in QUERIES)
+
+    def kill(self, victim: str = VICTIMS[0]) -> None:
+        """SIGKILL for the job or a half of it; what is left of it has to end by itself."""
+        assert self.stream is not None
+        root = psutil.Process(self.stream.pid)
+        family = root.children(recursive=True)
+        java = [process for process in family if process.name() == "java"]
+        for process in {"the whole job": [root, *family], "its Java": java, "its Python": [root]}[victim]:
+            process.kill()
+        began = time.monotonic()
+        self.stream.wait(END_SECONDS)
+        _, left = psutil.wait_procs(family, END_SECONDS)
+        assert left == [], f"{victim} was killed, and {END_SECONDS:.0f} s later these still run"
+        self.tell(f"kill -9 of {victim}; nothing of it is left {time.monotonic() - began:.1f} s later")
+
+    def end(self) -> None:
+        if self.stream is not None and self.stream.poll() is None:
+            self.kill()
+        for forwarder in (self.influxdb, self.minio, self.postgres):
+            forwarder.close()
+
+
+@contextmanager
+def down(settings: Settings, server: str) -> Iterator[None]:
+    """`kill -9` of a server, which stays away within the block; afterwards its supervisor starts it again, as ever."""
+    layout = Layout.of(settings)
+    victim = psutil.Process(supervisor.processes(layout)[server].pid)
+    family = [victim, *victim.children(recursive=True)]
+    guardian = supervisor.call(layout, "getPID")
+    os.kill(guardian, signal.SIGSTOP)
+    try:
+        for process in family:
+            process.kill()
+        yield
+    finally:
+        os.kill(guardian, signal.SIGCONT)
