@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from detection.detectors.detector import Floats
+from detection.models import forest_graph
 from detection.models.message_scores import Matrix
 from detection.models.onnx_model import OnnxModel
 from sensorlake.errors import ModelError
@@ -41,14 +42,8 @@ class Trained:
 
     def export(self, folder: Path) -> None:
         """Write model.onnx."""
-        from skl2onnx import to_onnx  # type: ignore[import-untyped]  # noqa: PLC0415  seconds to import
-
-        example = np.zeros((1, len(self.parameters["features"])), np.float32)
-        made = to_onnx(
-            self.forest, example, target_opset={"": 18, "ai.onnx.ml": 3}, options={id(self.forest): {_OUTPUT: True}}
-        )
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.onnx").write_bytes(made.SerializeToString())
+        (folder / "model.onnx").write_bytes(forest_graph.of(self.forest, _OUTPUT))
 
 
 def train(normal: Matrix, validation: Matrix, names: tuple[str, ...], sizes: Sizes, seed: int) -> Trained:
