@@ -26,6 +26,15 @@ def cpu_seconds(settings: Settings) -> dict[str, float]:
     return used
 
 
+def tree_seconds(pid: int) -> float:
+    """CPU seconds so far of a process and of all that it started."""
+    seconds = 0.0
+    for process in _tree(pid):
+        with contextlib.suppress(psutil.Error):
+            seconds += _used(process)
+    return seconds
+
+
 def busy_seconds() -> float:
     """CPU seconds of the whole machine that were not idle."""
     times = psutil.cpu_times()

@@ -2,9 +2,19 @@
 
 import typer
 
-from sensorlake.commands.bench import detection, lakehouse, latency, model_server
+from sensorlake.commands.bench import (
+    catch_up,
+    detection,
+    lakehouse,
+    latency,
+    model_server,
+    ratio,
+    scale,
+    soak,
+    throughput,
+)
 
-_MODULES = (latency, detection, lakehouse, model_server)
+_MODULES = (latency, throughput, catch_up, scale, soak, ratio, detection, lakehouse, model_server, peers)
 
 
 def register(app: typer.Typer) -> None:
