@@ -8,6 +8,7 @@ from sensorlake.commands.bench import (
     lakehouse,
     latency,
     model_server,
+    peers,
     ratio,
     scale,
     soak,
