@@ -33,6 +33,13 @@ def anomalies(run: ViolatingRun) -> dict[str, int]:
     return found
 
 
+def violations_due(run: ViolatingRun) -> NDArray[np.int64]:
+    """When each message of a violating sensor is due (microseconds since 1970-01-01 UTC), in order: one alert each, in
+    a run without other faults."""
+    found = [run.simulator.due(index[run.mask[sensor_of(run.simulator, index)]]) for index in _chunks(_length(run))]
+    return np.concatenate(found)
+
+
 def reading_ids(run: ViolatingRun, sent: int, only: NDArray[np.bool_] | None = None) -> pa.ChunkedArray:
     """The id of every reading in the first `sent` messages; `only`: of these sensors (a mask), where it is given."""
     fleet = run.simulator.fleet
@@ -50,6 +57,14 @@ def reading_ids(run: ViolatingRun, sent: int, only: NDArray[np.bool_] | None = N
                 ids += [identity.reading_id(name, name, metric, due) for metric in _CONDITION]
         chunks.append(pa.array(ids, pa.string()))
     return pa.chunked_array(chunks, pa.string())
+
+
+def sampled_sensors(run: ViolatingRun, most_messages: int) -> NDArray[np.bool_]:
+    """A mask of sensors that together send about `most_messages`, all of them where the run is no longer."""
+    every = max(1, -(-_length(run) // most_messages))
+    mask = np.zeros(run.simulator.sensors, dtype=np.bool_)
+    mask[::every] = True
+    return mask
 
 
 def readings_between(run: ViolatingRun, first: int, end: int) -> int:

@@ -1,5 +1,6 @@
 """The lake as a reader apart from the stream sees it: the commits of a Delta table and single columns of it."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import orjson
@@ -59,6 +60,24 @@ class LakeFiles:
     def column(self, table: Table, column: str) -> pa.ChunkedArray:
         """A column of the whole table as it is now."""
         return self._table(table).to_pyarrow_table(columns=[column])[column]
+
+    def rows(self, table: Table) -> int:
+        """How many rows the table has now, as its log says."""
+        counts = pa.table(self._table(table).get_add_actions(flatten=True))["num_records"]
+        return int(pc.sum(counts).as_py() or 0)
+
+    def counts(self, table: Table) -> dict[str, int]:
+        """What the writer's notes in all commits of the table add up to."""
+        found: Counter[str] = Counter()
+        for version in range(self.version(table) + 1):
+            if (commit := self.commit(table, version)) is not None:
+                found.update(commit.counts)
+        return dict(found)
+
+    def column_of(self, table: Table, column: str, devices: list[str]) -> pa.ChunkedArray:
+        """A column of the rows of these devices."""
+        rows = self._table(table).to_pyarrow_dataset()
+        return rows.to_table(columns=[column], filter=pc.field("device_id").isin(devices))[column]
 
     def alerts(self) -> pa.ChunkedArray:
         """The ids of the anomalies as they are now, without those of the detectors."""

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from deltalake import write_deltalake
+from pyspark.sql import SparkSession
 
 from benchmarks import lake_rows
 from benchmarks.observers.own_memory import OwnMemory
@@ -56,23 +57,20 @@ def _days(sensors: int, days: int, settings: Settings, report: Report) -> list[S
     lake, rows = Lake.of(settings), sensors * 1440
     wanted = lake_rows.days_before(datetime.now(UTC).date(), days)
     creation.ensure(lake, ANOMALIES)
-    _write_day(lake, sensors, wanted[0], report)
-    own = settings.model_copy(update={"spark_driver_memory": _MEMORY})
-    began = time.monotonic()
-    spark = session.build(own, jars.spark_classpath(), java.java_home(), cores=2, options=session.BOUNDED)
-    report(f"Spark started in {time.monotonic() - began:.1f} s")
+    write_day(lake, sensors, wanted[0], report)
+    spark = open_spark(settings, report)
     steps = []
 
     def work(label: str) -> None:
         day = wanted[0]
         facts = registry_facts.read(settings, day)
-        steps.append(_timed(f"enriched_readings {label}", rows, lambda: daily.write_enriched(spark, lake, facts, day)))
-        steps.append(_timed(f"trends {label}", rows, lambda: daily.write_trends(spark, lake, day)))
+        steps.append(timed(f"enriched_readings {label}", rows, lambda: daily.write_enriched(spark, lake, facts, day)))
+        steps.append(timed(f"trends {label}", rows, lambda: daily.write_trends(spark, lake, day)))
 
     try:
         work("of the only day")
         for day in wanted[1:]:
-            _write_day(lake, sensors, day, report)
+            write_day(lake, sensors, day, report)
         if days > 1:
             work(f"of the same day among {days}")
     finally:
@@ -97,20 +95,29 @@ def _week(sensors: int, settings: Settings, report: Report) -> list[Step]:
             write_deltalake(table, made, mode="append")
         report(f"windows of {settings.baseline_days - day - 1} more days to write")
     return [
-        _timed("baselines", rows, lambda: refresh.write_baselines(lake, settings)),
-        _timed("threshold_candidates", rows, lambda: refresh.write_candidates(lake, settings, rules)),
-        _timed("checks of candidates", rows, lambda: refresh.verdicts(lake, settings)),
+        timed("baselines", rows, lambda: refresh.write_baselines(lake, settings)),
+        timed("threshold_candidates", rows, lambda: refresh.write_candidates(lake, settings, rules)),
+        timed("checks of candidates", rows, lambda: refresh.verdicts(lake, settings)),
     ]
 
 
-def _write_day(lake: Lake, sensors: int, day: date, report: Report) -> None:
+def open_spark(settings: Settings, report: Report) -> SparkSession:
+    """A session as the assets open it."""
+    own = settings.model_copy(update={"spark_driver_memory": _MEMORY})
+    began = time.monotonic()
+    spark = session.build(own, jars.spark_classpath(), java.java_home(), cores=2, options=session.BOUNDED)
+    report(f"Spark started in {time.monotonic() - began:.1f} s")
+    return spark
+
+
+def write_day(lake: Lake, sensors: int, day: date, report: Report) -> None:
     table = creation.ensure(lake, READINGS)
     for rows in lake_rows.readings(sensors, day, seed=0):
         write_deltalake(table, rows, mode="append")
     report(f"{sensors * 1440:,} readings of {day} written")
 
 
-def _timed(name: str, rows: int, work: Callable[[], object]) -> Step:
+def timed(name: str, rows: int, work: Callable[[], object]) -> Step:
     memory = OwnMemory()
     memory.start()
     began = time.monotonic()

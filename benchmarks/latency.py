@@ -209,7 +209,7 @@ def _latencies(plan: Plan, due: dict[str, int], observers: Observers, readings: 
         for watch in observers.of_anomalies:
             of(watch.name, watch.seen, due, anomalies)
     if observers.alerts.alarms:
-        of("alarms", observers.alerts.alarms, observers.alerts.alarms_due, None)
+        of("alarms", observers.alerts.alarms, observers.alerts.due, None)
     if observers.delta is not None:
         found["delta"] = observers.delta.latencies(first, end)[1], readings
     figures |= {name: percentiles.summary(waits) for name, (waits, _) in found.items()}

@@ -28,14 +28,16 @@ def latency(path: Path, document: Mapping[str, Any]) -> None:
             for point in _POINTS:
                 panel.plot([run["load"]["rate"] for run in held], [run[name][point] for run in held], "o-", label=point)
             panel.set(xlabel="messages/s", yscale="log", ylim=(1, None))
-            panel.legend(fontsize="x-small")
+            if held:
+                panel.legend(fontsize="x-small")
         for run in runs:
             stretches = run.get("alerts_by_10s") or run.get("alarms_by_10s") or []
             line = [(each["from_s"], each["p95"]) for each in stretches]
             if line:
                 axes[-1].plot(*zip(*line, strict=True), label=f"{run['load']['rate']:g}/s")
         axes[-1].set(xlabel="s", yscale="log")
-        axes[-1].legend(fontsize="x-small")
+        if axes[-1].lines:
+            axes[-1].legend(fontsize="x-small")
 
 
 def lines(
@@ -53,7 +55,7 @@ def lines(
                 if pairs:
                     panel.plot(*zip(*pairs, strict=True), "o-" if logarithmic else "-", label=name, linewidth=1.1, ms=3)
             panel.set(xlabel=x, xscale="log" if logarithmic else "linear", ylim=(0, None))
-            if found:
+            if any(found.values()):
                 panel.legend(fontsize="x-small")
 
 

@@ -23,7 +23,7 @@ _ANSWER_SECONDS = 10.0
 
 class AlertWatch(Watch):
     """`seen`: microseconds of the first arrival by anomaly id; `ids`: every arrival, repeats included. `alarms`: the
-    same as `seen` for the detectors' alarms that are not wanted, and `alarms_due` the time of their readings.
+    same as `seen` for the detectors' alarms that are not wanted. `due`: the time of the reading of each of both.
 
     Args:
         wanted: whether a detector's anomalies count; those of the alerts lane, unless given.
@@ -44,7 +44,7 @@ class AlertWatch(Watch):
         self.seen: dict[str, int] = {}
         self.ids: list[str] = []
         self.alarms: dict[str, int] = {}
-        self.alarms_due: dict[str, int] = {}
+        self.due: dict[str, int] = {}
         self._clock = clock
         self._consumer = Consumer(
             {
@@ -74,7 +74,9 @@ class AlertWatch(Watch):
             self.seen.setdefault(name, now)
         elif detector != _SILENCE:
             self.alarms.setdefault(name, now)
-            self.alarms_due[name] = round(datetime.fromisoformat(anomaly["event_time"]).timestamp() * 1e6)
+        else:
+            return
+        self.due[name] = round(datetime.fromisoformat(anomaly["event_time"]).timestamp() * 1e6)
 
     def stop(self) -> None:
         super().stop()

@@ -8,17 +8,16 @@ out. The alerts query commits once a minute while its rows are out within millis
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
-from deltalake import DeltaTable
 
+from benchmarks.lake_files import LakeFiles
 from benchmarks.observers.watch import Watch
 from contracts.topics import Topics
-from lakehouse.lake import Lake
 from lakehouse.tables import FEATURES, READINGS, Table
 from sensorlake.settings import Settings
 
@@ -95,14 +94,14 @@ def frontiers(
         alerts: how many alerts came out and how many were due by now.
     """
     topics = Topics(settings.topic_prefix)
-    lake = Lake.of(settings)
+    files = LakeFiles(settings)
     found: dict[str, Frontier] = {}
     for query in queries:
         checkpoint = settings.checkpoint_dir / query
         if query == "alerts":
             found[query] = alerts
         elif query in _TABLES:
-            found[query] = _of_tables(lake, _TABLES[query], checkpoint)
+            found[query] = _of_tables(files, _TABLES[query], checkpoint)
         else:
             found[query] = _of_topic(topics.raw if query in _RAW else topics.anomaly, ends, checkpoint)
     return found
@@ -118,21 +117,20 @@ def _of_topic(topic: str, ends: TopicEnds, checkpoint: Path) -> Frontier:
     return look
 
 
-def _of_tables(lake: Lake, tables: Collection[Table], checkpoint: Path) -> Frontier:
-    opened: dict[str, DeltaTable] = {}
+def _of_tables(files: LakeFiles, tables: Sequence[Table], checkpoint: Path) -> Frontier:
+    """Versions with new rows. A compaction is a version too, but none that the query would ever take."""
+    looked, ends = [0] * len(tables), [0] * len(tables)
 
     def look() -> tuple[int, int] | None:
         sources = committed(checkpoint)
         if sources is None:
             return None
-        end = 0
-        for table in tables:
-            if table.name in opened:
-                opened[table.name].update_incremental()
-            elif (made := lake.find(table)) is not None:
-                opened[table.name] = made
-            end += opened[table.name].version() + 1 if table.name in opened else 0
-        return sum(_versions(source) for source in sources), end
+        for place, table in enumerate(tables):
+            while (commit := files.commit(table, looked[place])) is not None:
+                looked[place] += 1
+                ends[place] = looked[place] if commit.files else ends[place]
+        done = [min(_versions(source), end) for source, end in zip(sources, ends, strict=True)]
+        return sum(done), sum(ends)
 
     return look
 
@@ -140,12 +138,14 @@ def _of_tables(lake: Lake, tables: Collection[Table], checkpoint: Path) -> Front
 def _versions(source: Mapping[str, Any]) -> int:
     """How many versions of a table a source has read: Spark notes the one that it reads next, or the one that it is
     in the middle of."""
+    if not source:
+        return 0
     version, index = int(source["reservoirVersion"]), int(source["index"])
     return version if index < 0 else version + 1
 
 
 def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
-    """The offsets of each source after the last committed batch; None before the first.
+    """The offsets of each source after the last committed batch, empty for one that had nothing; None before the first.
 
     Spark removes old files at any time: one that is gone when it is to be read is not the last.
     """
@@ -156,7 +156,7 @@ def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
         lines = (checkpoint / "offsets" / str(max(batches))).read_text("utf-8").splitlines()
     except FileNotFoundError:
         return None
-    return [json.loads(line) for line in lines[2:] if line.startswith("{")]
+    return [json.loads(line) if line.startswith("{") else {} for line in lines[2:]]
 
 
 def _listed(folder: Path) -> list[Path]:
