@@ -4,8 +4,9 @@ Written by delta-rs from Arrow: the same rows cost Spark several jobs, and 30 ti
 (docs/decisions/lake-written-from-arrow.md).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
@@ -16,6 +17,7 @@ from deltalake import CommitProperties, Transaction, write_deltalake
 from lakehouse import retention
 from lakehouse.lake import Lake
 from lakehouse.tables import Table
+from sensorlake.errors import CheckpointError
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +59,22 @@ class Appender:
         # What earlier runs left counts too: a stream that is started anew each day would otherwise never merge any.
         self._appends = self._small_files()
 
-    def append(self, rows: pa.Table, batch: int, note: str | None = None) -> None:
-        """Commit `rows`, which have at least the table's columns, with `note` as the commit's userMetadata; a batch
-        that the table holds already is left out."""
-        if self._last_batch() >= batch:
+    def append(
+        self, rows: pa.Table, batch: int, note: str | None = None, more: Mapping[str, str] | None = None
+    ) -> None:
+        """Commit `rows`, which have at least the table's columns, with `note` as the commit's userMetadata and `more`
+        beside it; a batch that the table holds already is left out.
+
+        Raises:
+            CheckpointError: the table holds a later batch, so that this one holds other messages than it did then.
+        """
+        if (last := self._last_batch()) > batch:
+            raise CheckpointError(
+                f"table {self._name} holds batch {last} of this checkpoint, which is at batch {batch} again: files of "
+                "it are gone, or it is an old copy. Left out as known, messages would be lost. With the stream stopped "
+                "run `sensorlake checkpoints restart QUERY` for this query, then start the stream."
+            )
+        if last == batch:
             log.info("batch is in the table already", table=self._name, batch_id=batch)
             return
         write_deltalake(
@@ -69,7 +83,7 @@ class Appender:
             mode="append",
             partition_by=self._partition,
             commit_properties=CommitProperties(
-                custom_metadata={"userMetadata": note} if note else None,
+                custom_metadata=({"userMetadata": note} if note else {}) | dict(more or {}),
                 app_transactions=[Transaction(self._application, batch)],
             ),
         )
@@ -110,9 +124,13 @@ class Appender:
         """The rows as this writer left them; filters skip files by their statistics."""
         return self._table.to_pyarrow_dataset()
 
+    def commits(self) -> list[dict[str, Any]]:
+        """What the last commits say of themselves, the newest first."""
+        return self._table.history(_COMMITS)
+
     def notes(self) -> Iterator[str]:
         """The notes of the last commits, the newest first."""
-        for commit in self._table.history(_COMMITS):
+        for commit in self.commits():
             if note := commit.get("userMetadata"):
                 yield note
 

@@ -7,6 +7,7 @@ import typer
 
 from sensorlake import logs, settings
 from sensorlake.commands import (
+    checkpoints,
     dead_letters,
     demo,
     detection,
@@ -35,6 +36,7 @@ stack.register(app)
 edge.register(app)
 detection.register(app)
 stream.register(app)
+checkpoints.register(app)
 demo.register(app)
 bench.register(app)
 reporting.register(app)

@@ -23,6 +23,7 @@ from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
 from streaming import priorities, topics
 from streaming.detect.champion import ForestFile
+from streaming.lease import Lease
 from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 from streaming.supervision import SupervisedQuery, concise
@@ -41,13 +42,16 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         open_session: makes the Spark session with the decoder, called once everything else is found in order.
 
     Raises:
-        StreamError: an unknown query, a second application on these checkpoints, or a server that cannot be reached.
-        CheckpointError: a checkpoint that does not fit.
+        StreamError: an unknown query, a second application on these checkpoints or these tables, or a server that
+            cannot be reached.
+        CheckpointError: no query has a checkpoint that fits. Where some have, these run.
     """
     _require_known(names)
     lock = alone(settings.checkpoint_dir)
+    lease = Lease(settings, names)
     stop = _stop_on_signal()
     try:
+        lease.claim()
         made = topics.ensure(settings)
         registry.migrate(settings)
         log.info("registry is up to date")
@@ -59,7 +63,7 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         context = Context(spark, settings, made, topics.cluster_id(settings), limits, forest)
         queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]
         try:
-            _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json")
+            _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json", lease)
         finally:
             limits.close()
             forest.close()
@@ -68,14 +72,20 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
             _drain(queries)
             spark.stop()
     finally:
+        lease.release()
         lock.release()
 
 
-def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, report: Path) -> None:
+def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, report: Path, lease: Lease) -> None:
     reported: tuple[float, list[object]] = (0.0, [])
     while not stop.is_set():
+        lease.require()
         for query in queries:
             query.tend()
+        # Alerts do not wait for somebody to repair the checkpoint of a sink.
+        refusals = [query.refusal for query in queries]
+        if all(refusals) and refusals[0] is not None:
+            raise refusals[0]
         states = [(query.query, query.failures) for query in queries]
         # Spark's progress is a page of JSON: read each second, for all queries, it took a twentieth of a processor.
         if states != reported[1] or time.monotonic() - reported[0] >= REPORT_SECONDS:

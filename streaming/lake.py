@@ -32,8 +32,9 @@ from contracts.avro import field_names
 from lakehouse.appender import Appender
 from lakehouse.lake import Lake
 from lakehouse.tables import DEAD_LETTERS, FEATURES, READINGS
-from streaming import features, panes, validation
+from streaming import features, panes, position, validation
 from streaming.panes import Panes
+from streaming.position import Position
 from streaming.recent_ids import RecentIds, halves
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,8 @@ class LakeWriter:
     max_message_bytes: int
     lateness_micros: int
     remember_micros: int
+    topic_id: str = ""
+    """Noted with the offsets in each commit of `readings`, so that a lost checkpoint can begin where that one ended."""
     keep_days: Mapping[str, int] = field(default_factory=dict)
     """Table name -> how long its rows stay (lakehouse/retention.py)."""
     panes: Panes = field(default_factory=Panes)
@@ -65,9 +68,11 @@ class LakeWriter:
     ids: RecentIds = field(init=False)
     remembers: bool = False
     newest: int = 0
+    position: Position = field(init=False)
 
     def __post_init__(self) -> None:
         self.ids = RecentIds(self.remember_micros)
+        self.position = Position(self.topic_id, {})
         self.readings, self.dead_letters, self.features = (
             Appender(self.lake, table, self.application, keep_days=self.keep_days.get(table.name))
             for table in (READINGS, DEAD_LETTERS, FEATURES)
@@ -79,7 +84,11 @@ class LakeWriter:
         arrived = collect(decoded.coalesce(_TASKS))
         if not self.remembers and arrived.num_rows:
             self._remember_before(arrived, batch_id)
+            known = position.last(self.readings.commits())
+            if known is not None and known.topic_id == self.topic_id:
+                self.position = known
             self.remembers = True
+        self.position = self.position.after(arrived)
         is_valid = arrived["dq_reason"].is_null()
         valid, rejected = arrived.filter(is_valid), arrived.filter(pc.invert(is_valid))
         ids, received = halves(valid["reading_id"]), _micros(valid["received_at"])
@@ -102,7 +111,7 @@ class LakeWriter:
                 self._append_large_ones(decoded, batch_id)
             self.dead_letters.append(carried, batch_id)
         note = counts | {"batch": batch_id, "newest_received": self.newest}
-        self.readings.append(kept, batch_id, json.dumps(note))
+        self.readings.append(kept, batch_id, json.dumps(note), self.position.as_metadata())
         if closed is not None:
             self.features.append(closed, batch_id)
         for appender in (self.readings, self.dead_letters, self.features):

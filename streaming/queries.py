@@ -14,8 +14,9 @@ from lakehouse import creation, registry, retention, thresholds
 from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake import connections
+from sensorlake.errors import CheckpointError
 from sensorlake.settings import Settings
-from streaming import alerts, anomalies, checkpoints, limits, metrics
+from streaming import alerts, anomalies, checkpoints, limits, metrics, position, restarting
 from streaming.autoencoder import query as autoencoder
 from streaming.detect import query as detect
 from streaming.detect import seeds
@@ -27,7 +28,7 @@ from streaming.sinks.delta import DeltaSink
 from streaming.sinks.influxdb import InfluxSink, anomaly_lines
 from streaming.sinks.postgres import PostgresSink
 from streaming.supervision import concise
-from streaming.topics import LARGEST_MESSAGE
+from streaming.topics import LARGEST_MESSAGE, id_of
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,8 @@ def start_detect(context: Context) -> StreamingQuery:
     """To Kafka's own sink: it writes from the tasks that judge. A foreachBatch would plan a second job for each batch
     and hand a few rows through this process. A batch that is repeated writes its alarms again, under the same ids."""
     settings, topics = context.settings, context.topics
-    path = seeds.checkpoint(settings, _made_for(context, topics.raw, topics.anomaly))
+    path = seeds.checkpoint(settings, _made_for_topic(context, topics.raw, topics.anomaly))
+    restarting.require_messages(settings, seeds.QUERY, topics.raw)
     raw = _kafka(context, topics.raw, _at_most(settings) | seeds.starting_offsets(path))
     numbers = detect.shards(context.spark, settings.detect_shards)
     context.forest.follow()
@@ -92,6 +94,8 @@ def start_lake(context: Context) -> StreamingQuery:
     settings = context.settings
     _have_tables(context, READINGS, DEAD_LETTERS, FEATURES)
     path = _checkpoint(context, "lake", context.topics.raw, settings.lake_bucket)
+    _require_progress(Lake.of(settings), path)
+    topic_id = checkpoints.made_for(settings.checkpoint_dir, "lake")["topic_id"]
     writer: LakeWriter | None = None
 
     def write(batch: DataFrame, batch_id: int) -> None:
@@ -103,11 +107,12 @@ def start_lake(context: Context) -> StreamingQuery:
             max_message_bytes=settings.max_message_bytes,
             lateness_micros=settings.lateness_seconds * _SECOND_MICROS,
             remember_micros=settings.remember_seconds * _SECOND_MICROS,
+            topic_id=topic_id,
             keep_days=retention.kept_days(settings),
         )
         writer(batch, batch_id)
 
-    rows = _kafka(context, context.topics.raw, _at_most(settings))
+    rows = _kafka(context, context.topics.raw, _at_most(settings) | checkpoints.starting_offsets(path))
     return _start(context, "lake", path, _every(rows.writeStream.foreachBatch(write), settings.lake_trigger_seconds))
 
 
@@ -235,12 +240,37 @@ def _every(writer: DataStreamWriter, seconds: float) -> DataStreamWriter:
     return writer.trigger(processingTime=f"{round(seconds * 1000)} milliseconds")
 
 
+def _require_progress(lake: Lake, path: Path) -> None:
+    """
+    Raises:
+        CheckpointError: this checkpoint of the lake query has not begun, and the tables hold what one before it wrote:
+            they would get again what Kafka still has.
+    """
+    if not checkpoints.has_begun(path) and position.last(lake.open(READINGS).history(1000)) is not None:
+        raise CheckpointError(
+            f"query lake: there is no progress in {path}, and the tables in {lake.root} hold readings already; from "
+            "the oldest messages on they would be stored again. With the stream stopped, `sensorlake checkpoints "
+            "restart lake` goes on after the last message that the tables hold. For tables anew, move readings, "
+            "dead_letters and features away, too."
+        )
+
+
 def _checkpoint(context: Context, name: str, source: str, target: str) -> Path:
-    return checkpoints.folder(context.settings.checkpoint_dir, name, _made_for(context, source, target))
+    is_topic = source in context.topics.all()
+    made_for = (_made_for_topic if is_topic else _made_for)(context, source, target)
+    path = checkpoints.folder(context.settings.checkpoint_dir, name, made_for)
+    if is_topic:
+        restarting.require_messages(context.settings, name, source)
+    return path
 
 
 def _made_for(context: Context, source: str, target: str) -> dict[str, str]:
     return {"kafka": context.kafka_cluster, "source": source, "target": target}
+
+
+def _made_for_topic(context: Context, source: str, target: str) -> dict[str, str]:
+    """With the topic's own id, asked for at each start: one that was deleted and made anew counts its messages anew."""
+    return _made_for(context, source, target) | {"topic_id": id_of(context.settings, source)}
 
 
 def _start(context: Context, name: str, path: Path, writer: DataStreamWriter) -> StreamingQuery:

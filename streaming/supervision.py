@@ -32,6 +32,7 @@ class SupervisedQuery:
     clock: Callable[[], float] = time.monotonic
     query: StreamingQuery | None = None
     last_error: str | None = None
+    refusal: CheckpointError | None = None
     failures: int = 0
     started_at: float = 0.0
     due_at: float = 0.0
@@ -39,8 +40,7 @@ class SupervisedQuery:
     def tend(self) -> None:
         """Start the query if it is due, or note that it failed and when it is due again.
 
-        Raises:
-            CheckpointError: going on would lose or repeat messages without a word; only the user can decide.
+        `refusal` says why going on would lose or repeat messages without a word: only the user can decide.
         """
         now = self.clock()
         if self.query is not None and not self.query.isActive:
@@ -51,18 +51,17 @@ class SupervisedQuery:
         if self.query is None and now >= self.due_at:
             try:
                 self.query = self.begin()
-                self.started_at = now
+                self.started_at, self.refusal = now, None
                 log.info("query started", query=self.name, failures=self.failures)
-            except CheckpointError:
-                raise
             except Exception as error:  # whatever keeps a query from starting is met by the next try
+                self.refusal = error if isinstance(error, CheckpointError) else None
                 self._note(now, error)
 
     def report(self) -> dict[str, Any]:
         """state, batch, input_rate (records/s), lag (records, or files of a Delta source) and last_error."""
         progress = self.query.lastProgress if self.query is not None and self.query.isActive else None
         return {
-            "state": "running" if self.query is not None else "restarting",
+            "state": "running" if self.query is not None else "refused" if self.refusal else "restarting",
             "batch": progress["batchId"] if progress else None,
             "input_rate": _rate(progress) if progress else None,
             "lag": lag(progress) if progress else None,
@@ -74,7 +73,7 @@ class SupervisedQuery:
         pause = min(FIRST_PAUSE_SECONDS * 2**self.failures, LONGEST_PAUSE_SECONDS)
         self.failures += 1
         self.due_at = now + pause
-        self.last_error = concise(error)
+        self.last_error = str(error) if isinstance(error, CheckpointError) else concise(error)
         log.error("query failed", query=self.name, error=self.last_error, starts_again_in_s=pause)
 
 

@@ -1,6 +1,6 @@
 """Makes the Kafka topics that are missing and checks what the stream relies on."""
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -11,6 +11,8 @@ from sensorlake.settings import Settings
 
 LARGEST_MESSAGE = 16 * 1024 * 1024
 _SECONDS = 20
+# While a query starts the others are not looked after.
+_SHORT_SECONDS = 5
 
 # A message's verdict depends on when it arrived (streaming/validation.py), so the broker's clock has to say so, not
 # the sender's.
@@ -64,6 +66,34 @@ def cluster_id(settings: Settings) -> str:
     """The id of the Kafka cluster, which stays the same when its address changes."""
     admin = AdminClient(connections.kafka(settings) | {"log_level": 0})
     return str(admin.list_topics(timeout=_SECONDS).cluster_id)
+
+
+def id_of(settings: Settings, topic: str) -> str:
+    """What the broker named the topic when it was made: one that is deleted and made anew has another id.
+
+    Raises:
+        StreamError: there is no such topic, or the broker does not answer.
+    """
+    admin = AdminClient(connections.kafka(settings) | {"log_level": 0})
+    try:
+        asked = admin.describe_topics(TopicCollection([topic]), request_timeout=_SHORT_SECONDS)
+        return str(asked[topic].result(_SHORT_SECONDS).topic_id)
+    except (KafkaException, TimeoutError) as error:
+        raise StreamError(f"Kafka does not know topic {topic}, or does not answer: {error}") from None
+
+
+def bounds(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    """By partition: the offset of the oldest message that is there, and the one after the newest."""
+    consumer = Consumer(connections.kafka(settings) | {"group.id": "sensorlake-bounds", "log_level": 0})
+    try:
+        known = consumer.list_topics(topic, timeout=_SECONDS).topics[topic].partitions
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_SECONDS) for number in known
+        }
+    except KafkaException as error:
+        raise StreamError(f"Kafka does not say what topic {topic} holds: {error}") from None
+    finally:
+        consumer.close()
 
 
 def _require_arrival_times(admin: AdminClient, topic: str) -> None:

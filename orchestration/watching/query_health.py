@@ -25,7 +25,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Health:
-    """One query as it is now; `state` is running, restarting, stopped or unknown."""
+    """One query as it is now; `state` is running, restarting, refused, stopped or unknown."""
 
     query: str
     state: str
@@ -71,7 +71,8 @@ def _health(name: str, query: Mapping[str, Any] | None, silent: float) -> Health
     if silent > SILENT_SECONDS:
         return Health(name, "stopped", f"the stream has been silent for {silent:.0f} s", shown)
     state = str(query.get("state"))
-    reason = "it runs" if state == "running" else f"it failed and starts again: {query.get('last_error')}"
+    why = "it is not started" if state == "refused" else "it failed and starts again"
+    reason = "it runs" if state == "running" else f"{why}: {query.get('last_error')}"
     return Health(name, state, reason, shown)
 
 

@@ -11,7 +11,6 @@ Cut off before 2 has ended, nothing has changed. After that the query does not s
 on with 3 or 4. Alarms of a batch that was being judged when the stream stopped are raised again, under the same ids.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,7 +68,7 @@ def _write(spark: SparkSession, old: Path, fresh: Path, made_for: dict[str, str]
     shutil.rmtree(fresh, ignore_errors=True)
     seeds.folder(fresh).mkdir(parents=True)
     count = int(made_for[seeds.SHARDS])
-    if (ended := last_batch(old)) is not None:
+    if (ended := checkpoints.last_offsets(old, finished=True)) is not None:
         seeds.offsets_file(fresh).write_text(ended, "utf-8")
         fleets = split(stored_fleets(spark, old), count, lambda devices: query.places(spark, devices, count))
     else:
@@ -78,25 +77,6 @@ def _write(spark: SparkSession, old: Path, fresh: Path, made_for: dict[str, str]
         (seeds.folder(fresh) / f"{number}.fleet").write_bytes(fleet_bytes.dump(fleet))
     (seeds.folder(fresh) / "devices").write_text(str(sum(len(fleet) for fleet in fleets)), "utf-8")
     checkpoints.folder(fresh.parent, fresh.name, made_for, begun=True)
-
-
-def last_batch(checkpoint: Path) -> str | None:
-    """The offsets at which the last finished batch ended, as Spark's Kafka source writes them; None without one.
-
-    Raises:
-        CheckpointError: Spark's notes cannot be read.
-    """
-    finished = [int(file.name) for file in (checkpoint / "commits").glob("[0-9]*") if file.name.isdigit()]
-    if not finished:
-        return None
-    note = checkpoint / "offsets" / str(max(finished))
-    try:
-        # A version, the batch's settings, and one line a source.
-        offsets = note.read_text("utf-8").splitlines()[2]
-        json.loads(offsets)
-    except (OSError, ValueError, IndexError):
-        raise CheckpointError(f"{note} cannot be read: the checkpoint is damaged") from None
-    return offsets
 
 
 def stored_fleets(spark: SparkSession, checkpoint: Path) -> list[Fleet]:

@@ -144,11 +144,17 @@ def test_a_failed_query_is_shown_as_such_until_it_runs_again():
     assert query.report()["failures"] == 1
 
 
-def test_a_checkpoint_that_does_not_fit_goes_to_the_user():
-    query, _, source = supervised()
-    source.refuses = CheckpointError("made for something else")
-    with pytest.raises(CheckpointError, match="made for something else"):
-        query.tend()
+def test_a_checkpoint_that_does_not_fit_is_refused_until_somebody_has_repaired_it():
+    query, clock, source = supervised()
+    source.refuses = CheckpointError("made for something else:\n  go back")
+    query.tend()
+    assert query.refusal is source.refuses
+    assert query.report()["state"] == "refused"
+    assert query.report()["last_error"] == "made for something else:\n  go back"
+    source.refuses = None
+    seconds_until_next_try(query, clock, source)
+    assert query.refusal is None
+    assert query.report()["state"] == "running"
 
 
 def test_the_report_of_a_running_query():

@@ -146,7 +146,7 @@ def _column(ids: list[str]) -> pa.ChunkedArray:
 def wait_until_there(
     deployment: Deployment,
     wanted: Mapping[str, set[str]],
-    seconds: float = 240.0,
+    seconds: float = 480.0,
     look: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Wait until each sink holds all the ids that are wanted of it; after how many seconds each did."""
@@ -165,7 +165,7 @@ def wait_until_there(
             f"after {seconds:.0f} s still waited for {', '.join(missing)}; queries: {deployment.queries()}\n"
             f"{deployment.log_end()}"
         )
-        time.sleep(min(pause, 2.0) if missing else 0)
+        time.sleep(min(pause, 10.0) if missing else 0)
     return after
 
 
@@ -176,7 +176,7 @@ def _found(deployment: Deployment, sink: str) -> list[str]:
         return []
 
 
-def settled(deployment: Deployment, seconds: float = 240.0, sinks: tuple[str, ...] = SINKS) -> dict[str, float]:
+def settled(deployment: Deployment, seconds: float = 480.0, sinks: tuple[str, ...] = SINKS) -> dict[str, float]:
     """Wait until all that was sent is everywhere; after how many seconds it was in each sink."""
     return wait_until_there(deployment, {sink: expected(deployment, sink) for sink in sinks}, seconds)
 

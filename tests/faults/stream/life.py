@@ -48,6 +48,10 @@ class Life:
             postgres_port=self.postgres.port,
         )
 
+    def failures(self) -> dict[str, int]:
+        """How often each query has failed."""
+        return {name: query["failures"] for name, query in self.deployment.queries().items()}
+
     def ensure_running(self) -> None:
         """Have the stream with all its queries."""
         began = time.monotonic()

@@ -29,7 +29,7 @@ FASTER = {
     "metrics_trigger_seconds": 2,
     "spark_driver_memory": "1g",
 }
-PATIENCE = 240.0
+PATIENCE = 480.0
 
 
 class Deployment:
