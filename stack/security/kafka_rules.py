@@ -45,14 +45,12 @@ def ensure(admin: AdminClient, settings: Settings) -> None:
 def rules(topics: Topics) -> Iterator[AclBinding]:
     """The stream reads readings and writes what it finds; senders send; orchestration looks, and sends dead letters
     again. Topics are made and deleted by the operator alone."""
+    every = dict.fromkeys(topics.all(), _LOOK)
+    found = {topics.raw: _READ, topics.anomaly: (*_READ, AclOperation.WRITE), topics.dead_letter: _WRITE}
     allowed: dict[Service, dict[str, tuple[AclOperation, ...]]] = {
-        "stream": {
-            topics.raw: _READ,
-            topics.anomaly: (*_READ, AclOperation.WRITE),
-            topics.dead_letter: _WRITE,
-        },
+        "stream": every | found,
         "edge": {topics.raw: _WRITE},
-        "orchestration": dict.fromkeys(topics.all(), _LOOK) | {topics.raw: _WRITE},
+        "orchestration": every | {topics.raw: _WRITE},
     }
     for service, by_topic in allowed.items():
         for topic, operations in by_topic.items():
