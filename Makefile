@@ -1,5 +1,5 @@
 # Everything a developer runs. `make setup` is the only target that fetches or compiles; the others call it first.
-.PHONY: setup demo test faults lint types lock
+.PHONY: setup demo test faults bench lint types lock
 
 setup:
 	@sh stack/bootstrap.sh
@@ -13,6 +13,12 @@ test: setup
 # Minutes long, so not part of `make test`: servers and runs killed in the middle.
 faults: setup
 	@.venv/bin/pytest tests/faults
+
+# Ten minutes or so, on stacks of its own; `sensorlake bench --help` lists all, docs/performance.md says what each means.
+bench: setup
+	@.venv/bin/sensorlake bench ratio
+	@.venv/bin/sensorlake bench latency --rate 1000,10000 --seconds 60 --warmup 60
+	@.venv/bin/sensorlake bench catch-up --backlog 600000
 
 lint: setup
 	@.venv/bin/ruff check .
