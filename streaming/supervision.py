@@ -58,13 +58,15 @@ class SupervisedQuery:
                 self._note(now, error)
 
     def report(self) -> dict[str, Any]:
-        """state, batch, input_rate (records/s), lag (records, or files of a Delta source) and last_error."""
+        """state, batch, input_rate (records/s), lag (records, or files of a Delta source), kept (its state store's rows
+        and bytes in memory) and last_error."""
         progress = self.query.lastProgress if self.query is not None and self.query.isActive else None
         return {
             "state": "running" if self.query is not None else "refused" if self.refusal else "restarting",
             "batch": progress["batchId"] if progress else None,
             "input_rate": _rate(progress) if progress else None,
             "lag": lag(progress) if progress else None,
+            "kept": kept(progress) if progress else None,
             "failures": self.failures,
             "last_error": self.last_error,
         }
@@ -103,6 +105,17 @@ def lag(progress: Mapping[str, Any]) -> int | None:
         else:
             return None
     return total
+
+
+def kept(progress: Mapping[str, Any]) -> dict[str, int] | None:
+    """What the query's state store held after its last batch: rows, and bytes in memory; None for one without state."""
+    operators = progress.get("stateOperators") or []
+    if not operators:
+        return None
+    return {
+        "rows": sum(int(each["numRowsTotal"]) for each in operators),
+        "bytes": sum(int(each["memoryUsedBytes"]) for each in operators),
+    }
 
 
 def _offsets(given: Any) -> dict[str, Any] | None:

@@ -165,12 +165,16 @@ def test_the_report_of_a_running_query():
         "batch": None,
         "input_rate": None,
         "lag": None,
+        "kept": None,
         "failures": 0,
         "last_error": None,
     }
     source.started[-1].lastProgress = {"batchId": 7, "inputRowsPerSecond": 99.96, "sources": []}
     found = query.report()
-    assert (found["batch"], found["input_rate"], found["lag"]) == (7, 100.0, 0)
+    assert (found["batch"], found["input_rate"], found["lag"], found["kept"]) == (7, 100.0, 0, None)
+    state = [{"numRowsTotal": 5, "memoryUsedBytes": 700}, {"numRowsTotal": 2, "memoryUsedBytes": 300}]
+    source.started[-1].lastProgress |= {"stateOperators": state}
+    assert query.report()["kept"] == {"rows": 7, "bytes": 1000}
 
 
 def source(end, latest, **metrics):
