@@ -25,7 +25,7 @@ def of(settings: Settings) -> dict[str, Any]:
     return {
         "disk_mb": {name: round(size / _MB, 2) for name, (_, size) in by.items()},
         "files": {name: files for name, (files, _) in by.items()},
-        "table_files": table_files(Lake.of(settings)),
+        "table_files": table_files(Lake.of(settings)) if "minio" in by else {},
         "checkpoint_files": _size(settings.checkpoint_dir)[0],
         "state": state(settings),
         "state_mb": round(_size(settings.checkpoint_dir / "detect")[1] / _MB, 3),

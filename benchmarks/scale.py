@@ -74,19 +74,16 @@ def judged(sizes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _size(request: Request, sensors: int, folder: Path, report: Report, *, keep: bool) -> dict[str, Any]:
-    def furnish(settings: Settings) -> None:
-        report("a row of thresholds for each sensor")
-        fleet_limits.publish(settings, sensors, request.seed)
-
     servers = queries.servers(request.queries)
     wants_limits = "minio" in servers
+
+    def furnish(settings: Settings) -> None:
+        if wants_limits:
+            report("a row of thresholds for each sensor")
+            fleet_limits.publish(settings, sensors, request.seed)
+
     with own_stack.running(
-        folder,
-        report,
-        keep=keep,
-        servers=servers,
-        queries=request.queries,
-        **({"furnish": furnish} if wants_limits else {}),
+        folder, report, keep=keep, servers=servers, queries=request.queries, furnish=furnish
     ) as settings:
         found = measure(request, sensors, settings, report)
         rows = footprint.threshold_rows(Lake.of(settings)) if wants_limits else None
