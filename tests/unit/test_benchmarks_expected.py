@@ -97,7 +97,9 @@ def test_the_ids_of_some_sensors_are_those_of_their_readings(run):
         for payload, due in zip(run.block(first, 100).payloads, run.block(first, 100).due.tolist(), strict=True):
             body = orjson.loads(payload)
             name = body.get("device_id") or body["sensor_id"]
-            metrics = [body["metric"]] if "metric" in body else [m for m, v in body.items() if isinstance(v, int | float)]
+            metrics = (
+                [body["metric"]] if "metric" in body else [m for m, v in body.items() if isinstance(v, int | float)]
+            )
             wanted += [identity.reading_id(name, name, metric, due) for metric in metrics if name in names]
     assert sorted(expected.reading_ids(run, run.total, some).to_pylist()) == sorted(wanted)
 
