@@ -75,9 +75,11 @@ class Loaded:
     version: int
     scorer: Scorer
 
-    def ringing(self, names: tuple[str, ...], readings: Readings, verdicts: Verdicts, rang: Rang) -> Ringing:
-        """names: of the detectors that gave the verdicts. rang: is brought up to date."""
+    def ringing(self, names: tuple[str, ...], readings: Readings, verdicts: Verdicts, rang: Rang) -> Ringing | None:
+        """names: of the detectors that gave the verdicts. rang: is brought up to date. None: nothing is telling."""
         telling = np.flatnonzero(message_scores.telling(verdicts.score))
+        if not len(telling):
+            return None
         rows = np.array(
             [row for row in telling.tolist() if not _rang(rang, *_of(readings, verdicts, row))], dtype=np.int64
         )

@@ -242,5 +242,6 @@ def test_what_it_remembers_of_devices_stays_small(place):
     readings = step.of([frame(rows())]).readings
     _, verdicts = message_scores.judged(standard.ensemble(), readings)
     found = worker.current().ringing(NAMES, readings, verdicts, rang)
+    assert found
     assert rang == {"d1": START + 80 * SECOND + 1}
     assert np.array_equal(found.verdicts.time, [START + 80 * SECOND + 1])
