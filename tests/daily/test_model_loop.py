@@ -1,6 +1,6 @@
-"""Models from end to end on real servers: Dagster trains, judges and promotes them as a demo asks it to; the model
-server answers with what is in force, goes back with a rollback without losing a request, and refuses what was tampered
-with."""
+"""Models from end to end on real servers: Dagster trains, judges and promotes them as a demo asks it to; the stream
+scores by the forest in force; the model server answers with what is in force, goes back with a rollback without losing
+a request, and refuses what was tampered with."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 
 from detection.models.lstm_autoencoder import Scorer
 from detection.models.remote import RemoteScorer, Server
@@ -27,6 +28,7 @@ from sensorlake.errors import ModelServerError
 from sensorlake.settings import PREFIX, Settings
 from stack import http_probe, supervisor
 from stack.up import bring_up
+from tests.daily.forest_in_stream import first_anomaly
 
 pytestmark = pytest.mark.integration
 
@@ -130,7 +132,7 @@ class Caller:
 
 
 def test_models_are_trained_promoted_served_rolled_back_and_refused(
-    own: Settings, store: ModelStore, tmp_path: Path
+    own: Settings, store: ModelStore, spark: SparkSession, tmp_path: Path
 ) -> None:
     demo = Models(server=True, patience_seconds=0)
     demo.begin(own)
@@ -141,6 +143,7 @@ def test_models_are_trained_promoted_served_rolled_back_and_refused(
     until(lambda: served(own) == 1, 60, "the server answers with version 1")
     until(lambda: demo.state.answer_ms, 60, "the demo sees that it does")
     demo.end()
+    assert first_anomaly(spark, bring_up(own, ["kafka"]), tmp_path / "stream")["model_version"] == "1"
     lines = models.told(demo.state, time.time())
     assert [line.split(",")[0] for line in lines[1:]] == [
         "isolation_forest version 1",

@@ -1,0 +1,68 @@
+"""The query `detect` on real servers, for as long as it takes until the forest in force rings."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from confluent_kafka import Consumer, Producer
+from pyspark.sql import SparkSession
+
+from contracts.detectors import ISOLATION_FOREST
+from lakehouse.lake import Lake
+from sensorlake.settings import Settings
+from streaming import topics
+from streaming.detect.champion import ForestFile
+from streaming.limits import LimitsFile
+from streaming.queries import QUERIES, Context
+
+_DEVICES, _CALM_SECONDS = 4, 90
+_PATIENCE = 180.0
+
+
+def first_anomaly(spark: SparkSession, settings: Settings, folder: Path) -> Mapping[str, Any]:
+    """The first anomaly of the forest in the anomaly topic. Workers load the forest beside their work, so faults
+    are sent until it rings for one."""
+    own = settings.model_copy(update={"data_dir": folder, "topic_prefix": f"forest-{uuid.uuid4().hex[:8]}."})
+    made, forest = topics.ensure(own), ForestFile.of(own)
+    forest.refresh()
+    servers = {"bootstrap.servers": own.kafka_bootstrap_servers}
+    producer, consumer = Producer(servers), Consumer(servers | {"group.id": "test", "auto.offset.reset": "earliest"})
+    consumer.subscribe([made.anomaly])
+    limits = LimitsFile(Lake.of(own), folder / "limits.jsonl")
+    query = QUERIES["detect"](Context(spark, own, made, topics.cluster_id(own), limits, forest))
+    try:
+        sent, deadline = _messages(), time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            assert query.exception() is None
+            for key, payload in next(sent):
+                producer.produce(made.raw, payload, key)
+            assert producer.flush(30) == 0
+            for message in consumer.consume(500, 0.3):
+                anomaly: dict[str, Any] = json.loads(message.value())
+                if anomaly["detector"] == ISOLATION_FOREST:
+                    return anomaly
+        raise AssertionError("the forest did not ring")
+    finally:
+        query.stop()
+        forest.close()
+        consumer.close()
+
+
+def _messages() -> Iterator[list[tuple[str, bytes]]]:
+    """Calm readings of some devices, then second by second such with fifty times the noise."""
+    random, start = np.random.default_rng(0), datetime.now(UTC) - timedelta(hours=1)
+
+    def reading(device: int, second: int, noise: float) -> tuple[str, bytes]:
+        at = (start + timedelta(seconds=second)).isoformat()
+        value = 20 + noise * random.normal()
+        body = {"device_id": f"d{device}", "sensor_id": f"s{device}", "timestamp": at, "metric": "t", "value": value}
+        return f"d{device}", json.dumps(body).encode()
+
+    yield [reading(device, second, 1) for second in range(_CALM_SECONDS) for device in range(_DEVICES)]
+    for second in range(_CALM_SECONDS, 3600):
+        yield [reading(device, second, 50) for device in range(_DEVICES)]
