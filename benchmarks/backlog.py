@@ -63,7 +63,7 @@ def drain(progress: ProgressWatch, count: AlertCount, most_seconds: float) -> fl
         if (came := count()[0]) != alerts:
             alerts, changed = came, now
         behind = {name for name, lag in progress.lags().items() if lag}
-        is_fresh = all(not places or places[-1].at > began for places in progress.places.values())
+        is_fresh = all(places and places[-1].at > began for places in progress.places.values())
         if is_fresh and (not behind or (behind == {"alerts"} and now - changed > _QUIET_SECONDS)):
             return round(now - began, 1)
         time.sleep(_LOOK_SECONDS)
