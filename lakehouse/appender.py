@@ -72,7 +72,7 @@ class Appender:
             raise CheckpointError(
                 f"table {self._name} holds batch {last} of this checkpoint, which is at batch {batch} again: files of "
                 "it are gone, or it is an old copy. Left out as known, messages would be lost. With the stream stopped "
-                "run `sensorlake checkpoints restart QUERY` for this query, then start the stream."
+                "run `sensorlake checkpoints restart` for this query (lake or anomalies), then start the stream."
             )
         if last == batch:
             log.info("batch is in the table already", table=self._name, batch_id=batch)
