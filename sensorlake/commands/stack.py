@@ -2,12 +2,9 @@
 
 import json
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from sensorlake.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -29,24 +26,13 @@ def up(
 ) -> None:
     """Start Kafka, MinIO, PostgreSQL, InfluxDB, Dagster and a model server on this machine; Ctrl-C stops them."""
     from sensorlake import settings  # noqa: PLC0415  heavy modules are imported by the command that needs them
+    from sensorlake.commands.furnish import furnish  # noqa: PLC0415
     from stack import foreground, selection  # noqa: PLC0415
 
     names = selection.chosen(only, os.environ)
     for name in selection.left_out(os.environ):
         typer.echo(f"{name:15} left out (WITHOUT={os.environ['WITHOUT']})")
-    foreground.run(settings.load(), names, lambda ready: _furnish(ready, names), detach=detach)
-
-
-def _furnish(settings: "Settings", names: list[str]) -> None:
-    """What senders and the stream expect to find: the topics, and the registry with its first rules."""
-    if "kafka" in names:
-        from streaming import topics  # noqa: PLC0415
-
-        topics.ensure(settings)
-    if "postgres" in names:
-        from lakehouse import registry  # noqa: PLC0415
-
-        registry.migrate(settings)
+    foreground.run(settings.load(), names, lambda ready: furnish(ready, names), detach=detach)
 
 
 def down() -> None:

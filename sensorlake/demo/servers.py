@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from sensorlake.commands.furnish import furnish
 from sensorlake.demo import plan
 from sensorlake.errors import StackError
 from sensorlake.settings import PREFIX, Settings
@@ -46,7 +47,8 @@ def running(
         for name, value in plan.SETTINGS.items():
             os.environ.setdefault(PREFIX + name, value)
         try:
-            yield bring_up(settings, selection.servers(os.environ), report)
+            names = selection.servers(os.environ)
+            yield bring_up(settings, names, report, lambda ready: _furnish_secured(ready, names))
         finally:
             on_leaving()
             if ours:
@@ -57,6 +59,12 @@ def running(
                 report("stream", "stopping")
                 supervisor.stop_program(settings, "stream")
                 report("stream", "stopped")
+
+
+def _furnish_secured(settings: Settings, names: Sequence[str]) -> None:
+    """Where the servers are secured the stream, which else would do it, may make neither topics nor tables."""
+    if settings.secure:
+        furnish(settings, names)
 
 
 class StreamStart:

@@ -141,6 +141,8 @@ def _program(stack: Stack, name: str, command: list[str], **rest: Any) -> Progra
     variables = environment.settings_of(os.environ) | {
         PREFIX + "DATA_DIR": str(stack.layout.root),
         "DAGSTER_HOME": str(_home(stack)),
+        # Where the servers are secured, it logs in as this part of sensorlake.
+        PREFIX + "SERVICE": "orchestration",
         # dbt is run by its name.
         "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
         # How long a question that is being answered, such as a sensor's, may hold up the end of the code server.
