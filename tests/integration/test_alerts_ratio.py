@@ -20,9 +20,9 @@ from streaming.queries import QUERIES, Context
 
 pytestmark = pytest.mark.integration
 
-# Measured 1.5 and 1.2 on two cores that twenty other processes wanted too. The bounds leave room for a JVM that has just
-# started, and are far below a lane of micro-batches, which takes half a second (docs/decisions/real-time-mode.md): more
-# than thirty times a plain loop.
+# Measured 1.5 and 1.2 on two cores that twenty other processes wanted too. The bounds leave room for a JVM that has
+# just started, and are far below a lane of micro-batches, which takes half a second (docs/decisions/real-time-mode.md):
+# more than thirty times a plain loop.
 AT_MOST = {"p50": 8.0, "p95": 30.0}
 REQUEST = ratio.Request(rate=300, sensors=300, seconds=15, warmup_seconds=12, violating_share=0.1, seed=0)
 
