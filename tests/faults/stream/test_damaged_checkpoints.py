@@ -126,7 +126,7 @@ def test_what_retention_took_before_it_was_read_is_counted(life: Life) -> None:
     kept = set(deployment.readings), set(deployment.anomalies)
     send(life, 5)
     taken = len(deployment.readings) - len(kept[0])
-    admin = AdminClient({"bootstrap.servers": deployment.settings.kafka_bootstrap_servers})
+    admin = AdminClient({"bootstrap.servers": deployment.settings.kafka_bootstrap_servers, "log_level": 0})
     everything = [TopicPartition(deployment.topics.raw, number, -1) for number in range(2)]
     for done in admin.delete_records(everything).values():
         done.result(30)
@@ -147,7 +147,7 @@ def test_a_topic_that_was_made_anew_is_not_read_from_the_old_offsets(life: Life)
     deployment = life.deployment
     accounts.settled(deployment)
     life.kill()
-    admin = AdminClient({"bootstrap.servers": deployment.settings.kafka_bootstrap_servers})
+    admin = AdminClient({"bootstrap.servers": deployment.settings.kafka_bootstrap_servers, "log_level": 0})
     for done in admin.delete_topics([deployment.topics.raw], operation_timeout=30).values():
         done.result(60)
     deployment.wait_for(

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from sensorlake.settings import Settings
 from tests.faults.stream import accounts
 from tests.faults.stream.life import Life, down
 from tests.faults.stream.load import Load, steady
@@ -23,12 +24,14 @@ LONG = [pytest.param(server, 60, marks=pytest.mark.long) for server in GO_ON]
 
 
 @pytest.mark.parametrize(("server", "seconds"), [("postgres", 20), *LONG])
-def test_the_others_go_on_and_it_catches_up_by_itself(life: Life, server: str, seconds: float) -> None:
+def test_the_others_go_on_and_it_catches_up_by_itself(
+    own_servers: Settings, life: Life, server: str, seconds: float
+) -> None:
     deployment = life.deployment
     with Load(deployment, steady(deployment), RATE) as load:
         load.last(5)
         began = time.monotonic()
-        with down(deployment.settings, server):
+        with down(own_servers, server):
             life.tell(f"kill -9 of {server}")
             load.last(min(10, seconds / 2))
             if others := {sink: accounts.expected(deployment, sink) for sink in GO_ON[server]}:
