@@ -49,9 +49,12 @@ def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[s
     load = replace(request.load, queries=chosen)
     today = datetime.now(UTC).date()
     found: list[dict[str, Any]] = []
-    with own_stack.running(
-        folder, report, keep=keep, servers=queries.servers(chosen), queries=chosen, stream=False
-    ) as settings:
+    with (
+        own_stack.several(folder.parent),
+        own_stack.running(
+            folder, report, keep=keep, servers=queries.servers(chosen), queries=chosen, stream=False
+        ) as settings,
+    ):
         lake = Lake.of(settings)
         registry.migrate(settings)
         creation.ensure(lake, ANOMALIES)

@@ -68,12 +68,11 @@ def run_all(requests: Sequence[Request], folder: Path, report: Report, *, keep: 
         BenchmarkError, StackError: one could not be measured.
     """
     described, runs = machine.describe(), []
-    for request in requests:
-        report(f"{request.rate:g} messages a second, {queries.told(request.queries)}")
-        own = folder if len(requests) == 1 else folder / f"rate-{request.rate:g}"
-        runs.append(run(request, own, report, keep=keep))
-    if not keep and folder.is_dir():
-        folder.rmdir()
+    with own_stack.several(folder):
+        for request in requests:
+            report(f"{request.rate:g} messages a second, {queries.told(request.queries)}")
+            own = folder if len(requests) == 1 else folder / f"rate-{request.rate:g}"
+            runs.append(run(request, own, report, keep=keep))
     return {"machine": described, "runs": runs}
 
 

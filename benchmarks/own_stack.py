@@ -71,6 +71,16 @@ def running(
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def several(folder: Path) -> Iterator[None]:
+    """A folder in which stacks have folders of their own: it goes with the last of them."""
+    try:
+        yield
+    finally:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def start_stream(settings: Settings, queries: Sequence[str], report: Report) -> None:
     """Start the stream and wait until all its queries run.
 

@@ -49,16 +49,15 @@ class Request:
 
 def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[str, Any]:
     """Measure one size after the other; one that fails is noted with its reason, and the others go on."""
-    sizes = []
-    for sensors in request.sensors:
-        report(f"{sensors:,} sensors")
-        try:
-            sizes.append(_size(request, sensors, folder / f"sensors-{sensors}", report, keep=keep))
-        except SensorlakeError as error:
-            report(f"{sensors:,} sensors failed: {error}")
-            sizes.append({"sensors": sensors, "failed": str(error)})
-    if not keep and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    sizes: list[dict[str, Any]] = []
+    with own_stack.several(folder):
+        for sensors in request.sensors:
+            report(f"{sensors:,} sensors")
+            try:
+                sizes.append(_size(request, sensors, folder / f"sensors-{sensors}", report, keep=keep))
+            except SensorlakeError as error:
+                report(f"{sensors:,} sensors failed: {error}")
+                sizes.append({"sensors": sensors, "failed": str(error)})
     return {"load": asdict(request), "sizes": sizes, **judged(sizes)}
 
 

@@ -54,8 +54,6 @@ def scale(
         if lakes:
             past = history.Request(lakes, day_sensors, request)
             document["days"] = history.run(past, folder / "days", report, keep=keep)
-            if not keep and not any(folder.iterdir()):
-                folder.rmdir()
     options.write(document, json)
     if picture is not None:
         over_all = pictures.heading(document, "scale")
