@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 _NAMED_ERROR = re.compile(r"(Caused by: )?[\w.$]+(Error|Exception)\b.*: ")
 
 FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
+# A server that is back is used again within this time.
+LONGEST_PAUSE_SECONDS = 15.0
 # A query that ran this long is well again: its next failure pauses from the beginning.
 WELL_AFTER_SECONDS = 120.0
 

@@ -73,7 +73,7 @@ def test_a_query_starts_at_once_and_is_left_alone_while_it_runs():
     assert query.report()["state"] == "running"
 
 
-def test_the_pause_doubles_up_to_a_minute():
+def test_the_pause_doubles_up_to_a_quarter_of_a_minute():
     query, clock, source = supervised()
     query.tend()
     pauses = []
@@ -81,7 +81,7 @@ def test_the_pause_doubles_up_to_a_minute():
         source.started[-1].fail()
         query.tend()
         pauses.append(seconds_until_next_try(query, clock, source))
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert pauses == [1, 2, 4, 8, 15, 15, 15, 15, 15]
 
 
 def test_a_query_that_cannot_even_start_pauses_as_long():
@@ -89,7 +89,7 @@ def test_a_query_that_cannot_even_start_pauses_as_long():
     query, clock, source = supervised()
     source.refuses = OSError("no route to host")
     query.tend()
-    assert [seconds_until_next_try(query, clock, source) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert [seconds_until_next_try(query, clock, source) for _ in range(8)] == [1, 2, 4, 8, 15, 15, 15, 15]
     assert query.report()["last_error"] == "no route to host"
     assert query.report()["failures"] == 9
 
@@ -101,7 +101,7 @@ def test_a_query_that_ran_well_and_then_cannot_start_pauses_longer_each_time():
     source.started[-1].fail()
     source.refuses = OSError("no route to host")
     query.tend()
-    assert [seconds_until_next_try(query, clock, source) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert [seconds_until_next_try(query, clock, source) for _ in range(8)] == [1, 2, 4, 8, 15, 15, 15, 15]
 
 
 def test_after_it_ran_well_the_pause_begins_anew():
