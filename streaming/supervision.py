@@ -73,7 +73,8 @@ class SupervisedQuery:
         }
 
     def _note(self, now: float, error: Exception | None) -> None:
-        pause = min(FIRST_PAUSE_SECONDS * 2**self.failures, LONGEST_PAUSE_SECONDS)
+        doubled = min(self.failures, 16)  # an outage of hours fails more often than a float can be doubled
+        pause = min(FIRST_PAUSE_SECONDS * 2**doubled, LONGEST_PAUSE_SECONDS)
         self.failures += 1
         self.due_at = now + pause
         self.last_error = str(error) if isinstance(error, CheckpointError) else concise(error)

@@ -94,6 +94,18 @@ def test_a_query_that_cannot_even_start_pauses_as_long():
     assert query.report()["failures"] == 9
 
 
+def test_an_outage_of_hours_ends_nothing():
+    query, clock, source = supervised()
+    source.refuses = OSError("no route to host")
+    for _ in range(2000):
+        query.tend()
+        clock.now += 15
+    assert query.failures == 2000
+    source.refuses = None
+    query.tend()
+    assert query.report()["state"] == "running"
+
+
 def test_a_query_that_ran_well_and_then_cannot_start_pauses_longer_each_time():
     query, clock, source = supervised()
     query.tend()
