@@ -144,8 +144,10 @@ def of_service(settings: Settings, service: Service) -> Settings:
     return settings.model_copy(update={name: getattr(own, name) for name in _LOGIN} | {"service": service})
 
 
-_LOGIN = ("kafka_user", "kafka_password", "s3_access_key", "s3_secret_key", "postgres_user", "postgres_password")
-_LOGIN += ("influxdb_token", "model_signing_key", "model_server_token")
+_LOGIN = (
+    *("kafka_user", "kafka_password", "s3_access_key", "s3_secret_key", "postgres_user", "postgres_password"),
+    *("influxdb_token", "model_signing_key", "model_server_token"),
+)
 
 
 def _credentials_of(data_dir: Path, service: str) -> Path:

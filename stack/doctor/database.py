@@ -39,7 +39,8 @@ def _ask(settings: Settings, question: str) -> object | None:
                 ssl_context=connections.postgres_tls(settings),
             )
             try:
-                return connection.run(question)[0][0]
+                answer: object = connection.run(question)[0][0]
+                return answer
             finally:
                 connection.close()
         finally:

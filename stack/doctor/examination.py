@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sensorlake.settings import Settings
-from stack.doctor import clock, disk, file_modes, listeners, passwords, transport, versions
+from stack.doctor import certificates, clock, disk, file_modes, listeners, passwords, transport, versions
 from stack.doctor.finding import Finding
 
 _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
@@ -13,6 +13,7 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     file_modes.AREA: file_modes.findings,
     passwords.AREA: passwords.findings,
     transport.AREA: transport.findings,
+    certificates.AREA: lambda settings: certificates.findings(settings.data_dir.absolute()),
     versions.AREA: versions.findings,
     disk.AREA: lambda settings: disk.findings(settings.data_dir.absolute()),
     clock.AREA: clock.findings,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it has no __all__
     AclBinding,
     AclOperation,
     AclPermissionType,
@@ -11,6 +11,7 @@ from confluent_kafka.admin import (
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialAlteration,
     UserScramCredentialUpsertion,
 )
 
@@ -28,7 +29,7 @@ _LOOK = (AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS)
 
 def ensure(admin: AdminClient, settings: Settings) -> None:
     """Have the users with the passwords of their files, and the rules. Harmless when done before."""
-    users = [
+    users: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(
             service,
             ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS),

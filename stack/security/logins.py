@@ -56,7 +56,8 @@ def keep(settings: Settings, service: Service, name: str, value: str) -> None:
 
 
 def _wanted(service: Service, known: Mapping[str, str], credentials: Credentials) -> dict[str, str]:
-    used, found = USES[service], {}
+    used = USES[service]
+    found: dict[str, str] = {}
     if "kafka" in used:
         found |= {"kafka_user": service, "kafka_password": ""}
     if "postgres" in used:

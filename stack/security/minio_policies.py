@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import MinioAdmin
-from minio.credentials import StaticProvider
+from minio.credentials.providers import StaticProvider
 
 from sensorlake.settings import Service, Settings
 from stack.security import logins

@@ -112,6 +112,24 @@ def test_it_listens_on_this_machine_alone_and_shows_no_secret(own: Settings) -> 
     assert told == []
 
 
+def tables_with_a_secret(settings: Settings) -> list[str]:
+    """Tables of Dagster's storage, run configurations and events among them, with a generated secret in a row."""
+    made = credentials.ensure(settings)
+    secrets = [value for value in made.values() if value != made.s3_access_key]
+    connection = connect(settings, "test")
+    try:
+        names = [
+            row[0]
+            for row in connection.run("select table_name from information_schema.tables where table_schema = 'dagster'")
+        ]
+        assert {"runs", "event_logs", "snapshots", "run_tags"} <= set(names)
+        assert connection.run("select count(*) from dagster.event_logs")[0][0] > 0
+        holds = 'select 1 from dagster."{}" as found where position(:secret in found::text) > 0 limit 1'
+        return [name for name in names for secret in secrets if connection.run(holds.format(name), secret=secret)]
+    finally:
+        connection.close()
+
+
 def test_each_pool_takes_one_run_from_the_first_on(own: Settings) -> None:
     connection = connect(own, "test")
     try:
@@ -147,6 +165,7 @@ def test_a_run_is_a_process_of_its_own_and_down_leaves_none(own: Settings) -> No
         return str(ask(own, question, run=run)["runOrError"]["status"])
 
     wait_until(lambda: state() == "STARTED")
+    assert tables_with_a_secret(own) == []
     children = psutil.Process(services(own)["dagster-code"]["pid"]).children(recursive=True)
     assert children
     up.bring_down(own)
