@@ -21,7 +21,7 @@ def latency(path: Path, document: Mapping[str, Any]) -> None:
     runs = sorted(document["runs"], key=lambda run: run["load"]["rate"])
     names = [name for name in _TITLES if any(name in run["samples"] for run in runs)]
     with _panels(
-        path, heading(document, "latency, ms"), [*(_TITLES[name] for name in names), "each 10 s: p95"]
+        path, heading(document, "latency, ms"), [*(_TITLES[name] for name in names), "p95 of each 10 s, first of these"]
     ) as axes:
         for panel, name in zip(axes, names, strict=False):
             held = [run for run in runs if name in run["samples"] and run[name]["p50"] is not None]
@@ -81,7 +81,7 @@ def _panels(path: Path, over_all: str, titles: Sequence[str]) -> Iterator[list[A
         axes = list(figure.subplots(rows, columns, squeeze=False).flat)
         for panel, title in zip(axes, titles, strict=False):
             panel.set_title(title, fontsize="small")
-            panel.tick_params(labelsize="x-small")
+            panel.tick_params(which="both", labelsize="x-small")
         for empty in axes[len(titles) :]:
             empty.set_visible(False)
         yield axes[: len(titles)]
