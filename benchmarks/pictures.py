@@ -21,7 +21,7 @@ def latency(path: Path, document: Mapping[str, Any]) -> None:
     runs = sorted(document["runs"], key=lambda run: run["load"]["rate"])
     names = [name for name in _TITLES if any(name in run["samples"] for run in runs)]
     with _panels(
-        path, heading(document, "latency, ms"), [*(_TITLES[name] for name in names), "p95 of each 10 s, first of these"]
+        path, heading(document, "latency, ms"), [*(_TITLES[name] for name in names), "p95 of each 10 s"]
     ) as axes:
         for panel, name in zip(axes, names, strict=False):
             held = [run for run in runs if name in run["samples"] and run[name]["p50"] is not None]
