@@ -55,6 +55,10 @@ _CONFIG = {
     "spark.sql.streaming.checkpointFileManagerClass": (
         "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
     ),
+    # A query or a step that storage went away from is tried again as a whole (streaming/supervision.py,
+    # orchestration/outages.py). By default each request would be tried for minutes first, and there are many of them.
+    "spark.hadoop.fs.s3a.retry.limit": "3",
+    "spark.hadoop.fs.s3a.retry.interval": "500ms",
     "spark.ui.showConsoleProgress": "false",
     "spark.ui.retainedJobs": "100",
     "spark.ui.retainedStages": "100",
@@ -73,10 +77,6 @@ BOUNDED = {
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
     "spark.ui.enabled": "false",
-    # A step that storage went away from is tried again as a whole (orchestration/outages.py). By default each request
-    # would be tried for minutes first, and there are many of them.
-    "spark.hadoop.fs.s3a.retry.limit": "3",
-    "spark.hadoop.fs.s3a.retry.interval": "500ms",
 }
 
 

@@ -15,6 +15,8 @@ from sensorlake.errors import CheckpointError
 
 log = structlog.get_logger(__name__)
 
+# delta-rs writes the causes of an error below each other, with coloured arrows.
+_CAUSE = re.compile(r"\s*\n\s*(\x1b\[\d+m)?↳(\x1b\[0m)?\s*")
 _NAMED_ERROR = re.compile(r"(Caused by: )?[\w.$]+(Error|Exception)\b.*: ")
 
 FIRST_PAUSE_SECONDS = 1.0
@@ -85,7 +87,7 @@ def concise(error: Exception | None) -> str:
     """What went wrong at the bottom of a failure, on one line: Spark and Python wrap it in pages of traces."""
     if error is None:
         return "stopped from outside"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in _CAUSE.sub(": ", str(error)).splitlines() if line.strip()]
     named = [line for line in lines if _NAMED_ERROR.match(line)]
     return (named[-1] if named else lines[0] if lines else type(error).__name__)[:500]
 

@@ -236,6 +236,10 @@ def test_the_reason_is_found_at_the_bottom_of_a_trace():
         (None, "stopped from outside"),
         (ValueError(), "ValueError"),
         (ValueError("\n\n  first\nsecond"), "first"),
+        (
+            OSError("Kernel error -> Generic S3 error\n    \x1b[31m↳\x1b[0m Error performing GET\n   ↳ refused\n"),
+            "Kernel error -> Generic S3 error: Error performing GET: refused",
+        ),
         (ValueError("Caused by: java.net.ConnectException: refused\n\tat a.b.C(D.java:1)"), "Caused by: java.net"),
     ],
 )

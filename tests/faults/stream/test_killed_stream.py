@@ -16,10 +16,11 @@ from tests.faults.stream.load import Load, steady
 pytestmark = pytest.mark.integration
 
 RATE = 300
+MANY = int(os.environ.get("FAULTS_KILLS", "20"))
 DEDUPLICATING = {"lake": "readings", "anomalies": "anomalies", "postgres": "rows", "influxdb": "points"}
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [2, pytest.param(MANY, marks=pytest.mark.long)])
 def test_killed_at_random_moments_nothing_is_lost_or_doubled(life: Life, kills: int) -> None:
     seed = int(os.environ.get("FAULTS_SEED") or time.time_ns() % 10**6)
     life.tell(f"{kills} kills at random moments; the same again: FAULTS_SEED={seed}")
@@ -27,7 +28,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(life: Life, kills: 
     with Load(life.deployment, steady(life.deployment), RATE) as load:
         for number in range(kills):
             # Now and then in the midst of a start, else at any moment of several batches of each query.
-            if number == 0 or chance.random() < 0.75:
+            if number == 0 or chance.random() < 0.7:
                 life.ensure_running()
             load.last(chance.uniform(1, 15))
             life.kill(chance.choice(VICTIMS))
