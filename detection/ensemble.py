@@ -127,8 +127,8 @@ class Ensemble:
         seen, last = state["seen"], state["last"]
         elapsed = np.where(seen > 0, (time[:, None] - np.where(seen > 0, last, 0)) / _SECOND, np.nan)
         _follow_interval(state, elapsed)
-        found = self._judge(state, time, value, elapsed)
         there = np.isfinite(value)
+        found = self._judge(state, time, value, there, elapsed)
         device, metric = np.nonzero(there)
         state["recent"][device, metric, seen[device, metric] % RECENT] = time[device]
         np.copyto(last, time[:, None], where=there)
@@ -148,7 +148,7 @@ class Ensemble:
         for name in self.names:
             if f"{name}.alarm" in copied:
                 copied[f"{name}.alarm"][:] = False
-        found = self._judge(copied, time, value, np.full(value.shape, np.nan))
+        found = self._judge(copied, time, value, np.isfinite(value), np.full(value.shape, np.nan))
         return replace(found, alarm=before | found.alarm, since=np.where(found.alarm, time, state["since"]))
 
     def overdue(self, state: State, now: int, since: int) -> tuple[Floats, Floats, Bools]:
@@ -167,13 +167,12 @@ class Ensemble:
                 own["told"][:] |= new
         return score, waited, new
 
-    def _judge(self, state: State, time: Integers, value: Floats, elapsed: Floats) -> Judgement:
+    def _judge(self, state: State, time: Integers, value: Floats, there: Bools, elapsed: Floats) -> Judgement:
         shape = (len(time), len(self.detectors))
         by_detector, alarms = np.zeros(shape), np.zeros(shape, np.bool_)
         metrics = np.zeros(shape, np.int64)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             common = Own(state, "reference")
-            there = np.isfinite(value)
             usual = reference.look(common, value, there, state["seen"])
             block = _block(state, time, value, elapsed, usual)
             abnormal = np.zeros(value.shape, np.bool_)
@@ -202,7 +201,7 @@ def _block(state: State, time: Integers, value: Floats, elapsed: Floats, usual: 
     messages, training = state["messages"], state["training"]
     return Block(
         value=value,
-        there=np.isfinite(value),
+        there=usual.there,
         seen=state["seen"],
         elapsed=elapsed,
         hour=time % _DAY / _HOUR,

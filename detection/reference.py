@@ -35,6 +35,7 @@ ARMED = 30
 class Usual:
     """As the fields of `Block` of the same names."""
 
+    there: Bools
     change: Floats
     level: Floats
     deviation: Floats
@@ -72,13 +73,13 @@ def look(state: State, value: Floats, there: Bools, seen: Integers) -> Usual:
     energy = np.minimum(change * change / (2 * deviation * deviation), 25.0)
     unrest = state["unrest"]
     put(unrest, there & (seen > 0), unrest + _SHORT * (energy - unrest))
-    return Usual(change, state["level"].copy(), deviation, unrest.copy(), step.copy(), state["hold"] == 0)
+    return Usual(there, change, state["level"].copy(), deviation, unrest.copy(), step.copy(), state["hold"] == 0)
 
 
 def learn(state: State, usual: Usual, value: Floats, seen: Integers, abnormal: Bools) -> None:
     """Take the reading in. `abnormal`: series with a short fault at this reading, shape (n, k)."""
-    there = np.isfinite(value)
     hold, change, level, spiking = state["hold"], state["change"], state["level"], state["spiking"]
+    there = usual.there
     hold[:] = np.where(abnormal, _HOLD, np.where(usual.unrest > _UNREST_LASTS, hold, np.maximum(hold - 1, 0)))
     # One that lasts is no spike but another level.
     spiking[:] = np.where(abnormal & there, spiking + 1, np.where(there, 0, spiking))

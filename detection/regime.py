@@ -13,6 +13,8 @@ from detection.detectors.detector import Block, Bools
 
 FAST_SECONDS = 30.0
 HISTORY_SECONDS = 43_200.0
+DECLARED_ROWS = 256
+"""Fewer rows that are declared normal are no more than a start."""
 
 
 def fast(block: Block) -> Bools:
@@ -36,3 +38,9 @@ def known_for_long(block: Block) -> Bools:
 def several(block: Block) -> bool:
     """The devices of the block have more than one metric."""
     return block.value.shape[1] > 1
+
+
+def declared(block: Block) -> Bools:
+    """Devices of which somebody declared enough rows normal to believe that they show what is usual, shape (n,)."""
+    found: Bools = block.declared >= DECLARED_ROWS
+    return found

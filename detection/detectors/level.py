@@ -27,7 +27,7 @@ from detection import level_alarm, regime, wander
 from detection.detectors.detector import Block, Bools, Floats, Found, State, put
 from detection.level_alarm import Course
 
-_DECLARED, _BY_ITSELF = 256, 512
+_BY_ITSELF = 512
 _JUDGED_FROM = 4500
 _BLOCK = 300
 _ABOVE, _GROWTH = 1.1, 0.1
@@ -89,7 +89,7 @@ class Level:
         near = np.minimum(moved.slow, _CAP)
         limit = float(np.interp(np.log2(metrics), _METRICS, _LIMITS)) / self._sensitivity
         norm = level_alarm.norm(near) / limit
-        declared = block.declared >= _DECLARED
+        declared = regime.declared(block)
         judged = trained & regime.fast(block) & (declared | (state["judged"] >= _JUDGED_FROM))
         usual = np.where(declared, 1.0, np.maximum(1.0, _ABOVE * state["most"]))
         score = np.where(judged, norm / usual, 0.0)
@@ -101,7 +101,7 @@ class Level:
 
     def _finish_training(self, state: State, block: Block) -> None:
         """The first message after training sets scale and reference."""
-        enough = np.where(block.declared >= _DECLARED, _DECLARED, _BY_ITSELF)
+        enough = np.where(regime.declared(block), regime.DECLARED_ROWS, _BY_ITSELF)
         ready = ~state["trained"] & ~block.training & (state["rows"] >= enough)
         rows = np.flatnonzero(ready)
         if len(rows):

@@ -9,6 +9,7 @@ import pytest
 from detection import fleet_bytes, standard
 from detection.detectors.detector import Detector
 from detection.fleet import Fleet
+from detection.judging import stretches
 from detection.messages import Readings
 from detection.offline import Judged, Rows, judge
 
@@ -74,12 +75,78 @@ def test_a_detector_finds_the_fault_it_is_for_and_nothing_before(name) -> None:
     assert not judged(name, value, every=every).alarm.any()
 
 
-def test_a_drift_steeper_than_the_usual_cycle_is_found_while_it_lasts() -> None:
-    rows = np.arange(3000)
-    usual = 20 + 5 * np.sin(rows / 600 * 2 * np.pi) + np.random.default_rng(0).normal(size=3000) * 0.3
-    drifting = usual + np.clip(rows - 2400, 0, 300) * 0.1
-    assert judged("drift", drifting, training=60).alarm[2400:2700].any()
-    assert not judged("drift", usual, training=60).alarm.any()
+def alarms(judgement: Judged) -> int:
+    return len(stretches(judgement.alarm))
+
+
+def on_a_cycle(rows: int, seconds: float = 700, swing: float = 8, seed: int = 0) -> np.ndarray:
+    """A reading a second, noise of 1, on a cycle that is up to seven hundredths of that steep."""
+    place = np.arange(rows)
+    return 20 + swing * np.sin(place / seconds * 2 * np.pi) + np.random.default_rng(seed).normal(size=rows)
+
+
+def climbing(value: np.ndarray, first: int, seconds: int, by: float) -> np.ndarray:
+    """The same with a ramp of height `by`, which ends with a step back."""
+    drifted = value.copy()
+    drifted[first : first + seconds] += np.arange(1, seconds + 1) / seconds * by
+    return drifted
+
+
+@pytest.mark.parametrize("by", [12, -12])
+def test_a_drift_less_steep_than_the_cycle_is_found_while_it_lasts(by) -> None:
+    found = judged("drift", climbing(on_a_cycle(2000), 1200, 300, by), training=60)
+    assert found.alarm[1200:1400].any(), "in its first 200 of 300 seconds"
+    assert not found.alarm[:1200].any()
+    assert not found.alarm[1540:].any(), "its end is the end of the alarm"
+
+
+def test_a_drift_is_found_within_minutes_of_the_first_reading() -> None:
+    level = 20 + np.random.default_rng(0).normal(size=400)
+    assert judged("drift", climbing(level, 180, 200, 15), training=60).alarm[180:380].any()
+
+
+def test_a_drift_on_one_of_several_metrics_is_found() -> None:
+    value = np.stack([climbing(on_a_cycle(1500), 1000, 300, 15), on_a_cycle(1500, 400, seed=1)], axis=1)
+    found = judged("drift", value, training=60)
+    assert found.alarm[1000:1300].any()
+    assert {found.metric[row] for row in np.flatnonzero(found.alarm)} == {"m0"}
+
+
+@pytest.mark.parametrize(("seconds", "swing"), [(310, 20), (700, 8), (3500, 20), (900, 800)])
+def test_a_cycle_is_no_drift_however_steep_it_is(seconds, swing) -> None:
+    assert alarms(judged("drift", on_a_cycle(5000, seconds, swing), training=60)) == 0
+
+
+@pytest.mark.parametrize(("seconds", "swing"), [(420, 8), (700, 16)], ids=["faster", "wider"])
+def test_a_cycle_that_becomes_another_one_rings_once_at_most(seconds, swing) -> None:
+    value = np.concatenate([on_a_cycle(2100), on_a_cycle(3500, seconds, swing, seed=1)])
+    assert alarms(judged("drift", value, training=60)) <= 1
+
+
+def test_a_step_is_no_drift_and_the_cycle_is_known_again_after_it() -> None:
+    value = on_a_cycle(3000)
+    value[1000:] += 9
+    assert alarms(judged("drift", value, training=60)) == 0
+    found = judged("drift", climbing(value, 2000, 300, 15), training=60)
+    assert found.alarm[2000:2300].any()
+    assert not found.alarm[:2000].any()
+
+
+def test_a_cycle_keeps_its_place_over_a_gap() -> None:
+    value = on_a_cycle(2500)
+    value[1300:1450] = np.nan
+    assert alarms(judged("drift", value, training=60)) == 0
+    assert judged("drift", climbing(value, 1600, 300, 15), training=60).alarm[1600:1900].any()
+
+
+def test_what_wanders_by_itself_is_not_taken_for_drifting_again_and_again() -> None:
+    steps = np.random.default_rng(5).normal(size=(20, 3600))
+    runs = [
+        Rows(f"d{number}", ("m",), START + np.arange(3600) * SECOND, np.cumsum(row)[:, None], 60)
+        for number, row in enumerate(steps)
+    ]
+    found = judge(standard.ensemble("drift"), runs)
+    assert sum(alarms(each) for each in found) <= len(runs), "one an hour of each at most"
 
 
 @pytest.mark.parametrize("name", EVERY)
