@@ -16,10 +16,7 @@ def exponent(sizes: Sequence[float], costs: Sequence[float | None]) -> float | N
     1.0
     """
     known = [(size, cost) for size, cost in zip(sizes, costs, strict=True) if cost is not None and cost > 0]
-    steps = [
-        math.log(cost / before) / math.log(size / smaller)
-        for (smaller, before), (size, cost) in pairwise(known)
-    ]
+    steps = [math.log(cost / before) / math.log(size / smaller) for (smaller, before), (size, cost) in pairwise(known)]
     return round(max(steps), 3) if steps else None
 
 
