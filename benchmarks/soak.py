@@ -152,11 +152,12 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
 
 
 def trends_of(series: Series, warmup_seconds: float, seconds: float) -> list[dict[str, Any]]:
-    """Of each figure after the warm-up: its level, its slope an hour with 95 % confidence, and 24 hours of it."""
+    """Of each figure in the counted part, `seconds` from the end of the warm-up: its level, its slope an hour with 95 %
+    confidence, and 24 hours of it."""
     found = []
     for kind, by_name in series.items():
         for name, pairs in by_name.items():
-            after = [(at, value) for at, value in pairs if at >= warmup_seconds]
+            after = [(at, value) for at, value in pairs if warmup_seconds <= at < warmup_seconds + seconds]
             line = trend.fit([at for at, _ in after], [value for _, value in after], max(1.0, seconds / _WINDOWS))
             if line is None:
                 continue
