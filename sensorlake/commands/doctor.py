@@ -15,7 +15,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Check ports, file modes, credentials, connections, certificates, versions, disk and clock; exit status 1 with findings."""
+    """Check ports, file modes, credentials, connections, certificates, versions, disk and clock.
+
+    Exit status 1 where something is found.
+    """
     from sensorlake import settings  # noqa: PLC0415  heavy modules are imported by the command that needs them
     from stack.doctor import examination  # noqa: PLC0415
 
