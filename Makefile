@@ -1,5 +1,5 @@
 # Everything a developer runs. `make setup` is the only target that fetches or compiles; the others call it first.
-.PHONY: setup demo test faults bench lint types lock
+.PHONY: setup demo test faults bench lint types lock audit sbom
 
 setup:
 	@sh stack/bootstrap.sh
@@ -27,6 +27,14 @@ lint: setup
 
 types: setup
 	@.venv/bin/mypy
+
+# Known vulnerabilities of what uv.lock pins. Without a network it says loudly that nothing was checked, and passes.
+audit:
+	@sh stack/bootstrap.sh --audit
+
+# What sensorlake is made of, as CycloneDX: dist/sensorlake.cdx.json.
+sbom:
+	@sh stack/bootstrap.sh --sbom
 
 # Resolves every version anew: look at the difference before you commit it.
 lock: setup

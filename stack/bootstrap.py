@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from sensorlake.errors import MissingToolError, SensorlakeError, StackError
-from stack import java, needs
+from stack import audit, bill_of_materials, java, needs
 from stack.cache import cache_dir, partial_dir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +27,11 @@ def main() -> None:
             raise StackError(f"sensorlake runs on Linux x86-64; this is {sys.platform} {os.uname().machine}")
         if sys.argv[1:] == ["--lock"]:
             _lock(_uv())
+            return
+        if sys.argv[1:] == ["--audit"]:
+            sys.exit(audit.run(_uv(), ROOT))
+        if sys.argv[1:] == ["--sbom"]:
+            _say(f"bill of materials: {bill_of_materials.write(_uv(), ROOT)}")
             return
         needs.check(os.environ)
         _sync(_uv())
