@@ -10,6 +10,7 @@ that keeps every row it has seen in memory; objects are reused; it asks the brok
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from pyflink.common import Configuration  # type: ignore[import-not-found]
 from pyflink.table import EnvironmentSettings, TableEnvironment  # type: ignore[import-not-found]
@@ -31,7 +32,7 @@ _ALERT = f"""JSON_OBJECT('anomaly_id' VALUE {_ID}, 'device_id' VALUE sensor_id, 
     'severity' VALUE 'critical', 'is_anomaly' VALUE TRUE, 'detected_at' VALUE CAST(CURRENT_TIMESTAMP AS STRING))"""
 
 
-def statements(job: dict) -> list[str]:
+def statements(job: dict[str, Any]) -> list[str]:
     """The tables and views of the job."""
     kafka = f"'connector' = 'kafka', 'properties.bootstrap.servers' = '{job['servers']}'"
     topics, limits = job["topics"], job["limits"]
@@ -56,7 +57,7 @@ def statements(job: dict) -> list[str]:
     ]
 
 
-def insert(job: dict) -> str:
+def insert(job: dict[str, Any]) -> str:
     """All that the job does: one pass, one sink for both topics."""
     anomaly, dead = job["topics"]["anomaly"], job["topics"]["dead_letter"]
     return f"""INSERT INTO outgoing SELECT IF(is_reading, sensor_id, ''), IF(is_reading, {_ALERT}, payload),
