@@ -1,12 +1,14 @@
 """What the application refuses before it costs anything, and what it tells `sensorlake status`."""
 
 import json
+import threading
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
 from sensorlake import settings as settings_module
-from sensorlake.errors import StreamError
+from sensorlake.errors import CheckpointError, StreamError
 from streaming import application
 from streaming.supervision import SupervisedQuery
 
@@ -45,3 +47,37 @@ def test_the_report_is_whole_at_any_moment_and_names_each_query(tmp_path):
     assert document["queries"].keys() == {"alerts", "lake"}
     assert document["queries"]["lake"].keys() >= {"state", "batch", "input_rate", "lag", "last_error"}
     assert [file.name for file in path.parent.iterdir()] == ["queries.json"]
+
+
+def refused():
+    raise CheckpointError("damaged")
+
+
+def tend(stop, *queries, require=lambda: None, tmp_path):
+    found = [SupervisedQuery(name, begin) for name, begin in queries]
+    application._tend(found, stop, tmp_path / "queries.json", SimpleNamespace(require=require))
+    return {query.name: query.report()["state"] for query in found}
+
+
+def test_alerts_do_not_wait_for_a_checkpoint_to_be_repaired(tmp_path):
+    stop = threading.Event()
+
+    def run():
+        stop.set()
+        return SimpleNamespace(isActive=True, lastProgress=None)
+
+    states = tend(stop, ("lake", refused), ("alerts", run), tmp_path=tmp_path)
+    assert states == {"lake": "refused", "alerts": "running"}
+
+
+def test_a_stream_of_which_every_query_is_refused_ends(tmp_path):
+    with pytest.raises(CheckpointError, match="damaged"):
+        tend(threading.Event(), ("lake", refused), ("anomalies", refused), tmp_path=tmp_path)
+
+
+def test_a_stream_whose_lake_another_has_taken_ends(tmp_path):
+    def taken():
+        raise StreamError("another one writes")
+
+    with pytest.raises(StreamError, match="another one writes"):
+        tend(threading.Event(), ("lake", refused), require=taken, tmp_path=tmp_path)
