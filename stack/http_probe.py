@@ -18,12 +18,13 @@ def status(url: str, *, token: str = "", authority: str = "") -> int:
 
 
 def request(
-    url: str, *, body: dict[str, Any] | None = None, token: str = "", authority: str = ""
+    url: str, *, body: dict[str, Any] | None = None, token: str = "", authority: str = "", method: str | None = None
 ) -> tuple[int, dict[str, Any]]:
-    """GET, or POST of a JSON body: the status code (0: nobody answered) and the JSON answer ({} where it is none)."""
+    """GET, POST of a JSON body, or another method: the status code (0: nobody answered) and the JSON answer ({} where
+    it is none)."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Token {token}"} if token else {})
     data = json.dumps(body).encode() if body is not None else None
-    question = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310 - only 127.0.0.1 by HTTP comes here
+    question = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - only 127.0.0.1 by HTTP comes here
     try:
         with _opener(authority).open(question, timeout=5) as answer:
             return answer.status, _as_object(answer.read())

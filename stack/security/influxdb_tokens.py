@@ -20,15 +20,19 @@ def ensure(settings: Settings, url: str, operator_token: str, organisation: str,
     code, answer = ask(f"{url}/api/v2/authorizations?limit=100")
     if code != 200:
         raise StackError(f"influxdb does not list its tokens: {answer.get('message', code)}")
-    known = {each["token"] for each in answer["authorizations"] if each["status"] == "active"}
+    there = [each for each in answer["authorizations"] if each["status"] == "active"]
     for service, permissions in wanted(organisation, bucket).items():
-        if logins.read(settings, service).get("influxdb_token") in known:
+        if logins.read(settings, service).get("influxdb_token") in {each["token"] for each in there}:
             continue
-        body = {"orgID": organisation, "description": f"sensorlake {service}", "permissions": permissions}
+        description = f"sensorlake {service}"
+        body = {"orgID": organisation, "description": description, "permissions": permissions}
         code, made = ask(f"{url}/api/v2/authorizations", body=body)
         if code != 201:
             raise StackError(f"influxdb makes no token for {service}: {made.get('message', code)}")
         logins.keep(settings, service, "influxdb_token", made["token"])
+        for each in there:
+            if each["description"] == description:  # one that was taken out of the file is good no more
+                ask(f"{url}/api/v2/authorizations/{each['id']}", method="DELETE")
 
 
 def wanted(organisation: str, bucket: str) -> Mapping[Service, list[dict[str, Any]]]:

@@ -21,6 +21,7 @@ from sensorlake import connections
 from sensorlake import settings as settings_module
 from sensorlake.errors import StackError
 from sensorlake.settings import Settings
+from stack import env_file, selection, up
 from stack.doctor import examination
 from stack.security import certificates
 from tests.integration.secured import installation
@@ -271,6 +272,53 @@ def allowed(action) -> bool:
     except ApiException as error:
         if error.status not in (401, 403, 404):
             raise
+        return False
+    return True
+
+
+# Rotation
+
+
+def test_a_login_that_is_taken_out_of_its_file_is_replaced_by_the_next_start(operator: Settings):
+    before = installation.of(operator, "stream")
+    path = operator.credentials_of("stream")
+    secret = ("KAFKA_PASSWORD", "POSTGRES_PASSWORD", "S3_SECRET_KEY", "INFLUXDB_TOKEN")
+    kept = {name: value for name, value in env_file.read(path).items() if not name.endswith(secret)}
+    env_file.write(path, kept, comment="rotated", mode=0o600)
+    up.bring_up(operator, list(selection.SERVERS))
+    after = installation.of(operator, "stream")
+    assert works(after) == {"kafka": True, "postgres": True, "s3": True, "influxdb": True}
+    assert works(before) == {"kafka": False, "postgres": False, "s3": False, "influxdb": False}
+
+
+def works(settings: Settings) -> dict[str, bool]:
+    """Which servers take these logins."""
+
+    def postgres() -> None:
+        with installation.database(settings) as connection:
+            connection.run("select 1")
+
+    def s3() -> None:
+        with installation.s3(settings) as client:
+            client.list_objects_v2(Bucket=settings.lake_bucket)
+
+    def influxdb() -> None:
+        with InfluxDBClient(
+            url=settings.influxdb_url,
+            token=settings.influxdb_token.get_secret_value(),
+            org=settings.influxdb_org,
+            ssl_ca_cert=settings.tls_ca_file,
+        ) as client:
+            written(client, settings.influxdb_bucket)
+
+    actions = {"kafka": lambda: kafka(settings).list_topics(timeout=5), "postgres": postgres, "s3": s3}
+    return {name: succeeds(action) for name, action in (actions | {"influxdb": influxdb}).items()}
+
+
+def succeeds(action) -> bool:
+    try:
+        action()
+    except (KafkaException, pg8000.native.DatabaseError, ClientError, ApiException):
         return False
     return True
 
