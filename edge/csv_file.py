@@ -16,6 +16,7 @@ from sensorlake.errors import InputFileError
 DEVICE_COLUMNS = ("device_id", "sensor_id")
 TEXT_COLUMNS = {"timestamp", "location", "unit", *DEVICE_COLUMNS}
 LABEL_COLUMNS = {"anomaly"}
+MESSAGE_FIELDS = {"device_id", "sensor_id", "timestamp", "metric", "value", "meta", "location", "unit"}
 MISSING = {"", "nan", "na", "n/a", "null", "none"}
 MAX_NAME_LENGTH = 256
 
@@ -50,6 +51,11 @@ class CsvFile:
     device: str
     metric: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """The path as it can be printed: the name of a file need not be UTF-8."""
+        return str(self.path).encode("utf-8", "backslashreplace").decode()
+
     def rows(self) -> Iterator[Row]:
         """Every row in the file's order.
 
@@ -60,11 +66,13 @@ class CsvFile:
             yield row
 
     def survey(self) -> "Survey":
-        """Read the whole file once, so that nothing is sent from a file with a fault further down.
+        """Read the whole file once, so that nothing is sent from a file with a fault further down, or of which the
+        stream would accept nothing.
 
         Raises:
             InputFileError: naming file, line and reason.
         """
+        self._require_sendable()
         rows = readings = 0
         zone_named = True
         for row, named in self._parsed():
@@ -74,6 +82,18 @@ class CsvFile:
         if not readings:
             raise InputFileError(f"{self.path}: holds no value")
         return Survey(rows, readings, zone_named)
+
+    def _require_sendable(self) -> None:
+        line, header = next(records(self.path), (1, []))
+        layout = self._layout(line, header)
+        taken = sorted(layout.metrics.keys() & MESSAGE_FIELDS)
+        if taken and not layout.long:
+            hint = " by --metric" if taken == ["value"] else ""
+            fault(self.path, line, f"{taken[0]!r} is no name of a metric; give it another{hint}")
+        try:
+            self.device.encode()
+        except UnicodeEncodeError:
+            raise InputFileError(f"{self.shown}: the name is no UTF-8 text; name the device by --device") from None
 
     def _parsed(self) -> Iterator[tuple[Row, bool]]:
         lines = records(self.path)

@@ -1,6 +1,7 @@
 """The lines of a text file, one at a time, with every fault tied to its line number."""
 
 import csv
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NoReturn
@@ -25,6 +26,9 @@ def records(path: Path) -> Iterator[tuple[int, list[str]]]:
         InputFileError: the file cannot be opened, is not UTF-8 text or not CSV.
     """
     try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # opening a folder says so by itself
+            raise InputFileError(f"{path}: is no regular file, which can be read twice; save it as a file first")
         with path.open("rb") as file:
             reader = csv.reader(_lines(path, file), strict=True)
             while True:

@@ -6,6 +6,7 @@
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,33 +43,64 @@ def listed(path: Path, inputs: Path) -> list[Run]:
     """The runs that the JSON file `path` lists, with their files below `inputs`.
 
     Raises:
-        InputFileError: naming the file, the run and the reason.
+        InputFileError: naming the file, its line, the run and the reason.
     """
+    text = _text(path)
     try:
-        given = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputFileError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise InputFileError(f"{path}: is not UTF-8 text") from None
+        given = json.loads(text, object_pairs_hook=_Members)
     except json.JSONDecodeError as error:
         fault(path, error.lineno, f"not valid JSON: {error.msg}")
-    if not isinstance(given, dict) or not given:
-        raise InputFileError(f"{path}: an object with one entry a run is needed, the file of a run as its name")
-    return [_run(path, inputs, name, entry) for name, entry in given.items()]
+    except (RecursionError, ValueError):  # Python reads no whole number of over 4300 digits
+        raise InputFileError(f"{path}: nested too deep, or a number of too many digits") from None
+    if not isinstance(given, _Members) or not given:
+        fault(path, 1, "an object with one entry a run is needed, the file of a run as its name")
+    found: dict[Path, Run] = {}
+    for name, entry in given:
+        line = _line(text, name)
+        run = _run(path, line, inputs, name, entry)
+        if run.path in found:
+            fault(path, line, f"the run {name!r} stands there twice")
+        found[run.path] = run
+    return list(found.values())
 
 
-def _run(path: Path, inputs: Path, name: str, entry: Any) -> Run:
-    rows = entry.get("train_rows") if isinstance(entry, dict) else None
+class _Members(list[tuple[str, Any]]):
+    """The members of a JSON object as they stand, as a dictionary would keep the last of a name without a word."""
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputFileError(f"{path}: {error.strerror or error}") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        fault(path, content.count(b"\n", 0, error.start) + 1, "is not UTF-8 text")
+
+
+def _line(text: str, name: str) -> int:
+    """The line of the last place where a name is written; 1 where it has escapes."""
+    place = text.rfind(f'"{name}"')
+    return text.count("\n", 0, max(place, 0)) + 1
+
+
+def _run(path: Path, line: int, inputs: Path, name: str, entry: Any) -> Run:
+    members = entry if isinstance(entry, _Members) else _Members()
+    known = dict(members)
+    if len(known) < len(members):
+        fault(path, line, f"{name!r} says something twice: {', '.join(sorted(key for key, _ in members))}")
+    rows = known.get("train_rows")
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
-        raise InputFileError(f"{path}: {name!r} needs `train_rows`, a whole number from 0")
-    group = entry.get("set", "")
-    if not isinstance(group, str):
-        raise InputFileError(f"{path}: the `set` of {name!r} must be text")
+        fault(path, line, f"{name!r} needs `train_rows`, a whole number from 0")
+    group = known.get("set", "")
+    if not isinstance(group, str) or not group.isprintable() or group.startswith(".") or "/" in group:
+        fault(path, line, f"the `set` of {name!r} must be text that can be the name of a file")
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputFileError(f"{path}: {name!r} must lie below the folder of inputs")
+        fault(path, line, f"{name!r} must lie below the folder of inputs")
     file = inputs / name
-    if not file.is_file():
-        raise InputFileError(f"{path}: there is no file {file} for the run {name!r}")
+    if not os.path.isfile(file):  # noqa: PTH113  Path.is_file raises where a name is too long
+        fault(path, line, f"there is no file {file} for the run {name!r}")
     return Run(name, file, group, rows)
 
 
@@ -81,6 +113,8 @@ def read(run: Run) -> Recording:
     rows = list(CsvFile(run.path, device=run.name).rows())
     if not rows:
         raise InputFileError(f"{run.path}: holds no row")
+    if run.train_rows > len(rows):
+        raise InputFileError(f"{run.path}: has {len(rows)} rows, and `train_rows` of its run says {run.train_rows}")
     if rows[0].long:
         fault(run.path, 1, "a wide file is needed, with one column a metric")
     columns = {name: place for place, name in enumerate(dict.fromkeys(name for row in rows for name in row.values))}

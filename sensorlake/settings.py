@@ -6,6 +6,7 @@ working directory, the environment. `.env.example` explains each variable; a tes
 """
 
 import os
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sensorlake import settings_files
 from sensorlake.errors import SettingsError
 
 PREFIX = "SENSORLAKE_"
@@ -122,16 +124,19 @@ def load(data_dir: Path | None = None, service: Service | None = None) -> Settin
     """Read the settings of this process, with what `service` logs in as; by default as SENSORLAKE_SERVICE says.
 
     Raises:
-        SettingsError: naming each variable that is wrong, the value's fault and never a secret's value.
+        SettingsError: naming each variable that is wrong with its file and line, the value's fault and never a
+            secret's value; or a file that cannot be read.
     """
     variable = PREFIX + "DATA_DIR"
+    settings_files.places([Path(".env")], PREFIX)  # it says where the others lie
     chosen = data_dir or Path(os.environ.get(variable) or dotenv_values(".env").get(variable) or DEFAULT_DATA_DIR)
     own = _credentials_of(chosen, service or os.environ.get(PREFIX + "SERVICE") or "operator")
     files = [chosen / "addresses.env", own if own.is_file() else chosen / "credentials.env", Path(".env")]
+    places = settings_files.places(files, PREFIX)
     try:
         settings = Settings(_env_file=files, _env_file_encoding="utf-8")
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
+        raise SettingsError(_explain(error, places)) from None
     changed = ({"data_dir": chosen.absolute()} if data_dir else {}) | ({"service": service} if service else {})
     return settings.model_copy(update=changed) if changed else settings
 
@@ -154,11 +159,13 @@ def _credentials_of(data_dir: Path, service: str) -> Path:
     return data_dir / "services" / f"{service}.env"
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, places: Mapping[str, str]) -> str:
+    given = {name.upper() for name in os.environ}
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
         name = str(fault["loc"][0]) if fault["loc"] else "?"
         variable = name.upper() if name.upper().startswith(PREFIX) else PREFIX + name.upper()
         reason = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
-        lines.append(f"{variable}: {reason}")
+        place = f"{places[variable]}: " if variable in places and variable not in given else ""
+        lines.append(f"{place}{variable}: {reason}")
     return "settings are wrong (see .env.example):\n  " + "\n  ".join(lines)

@@ -10,7 +10,7 @@ from sensorlake.errors import InputFileError, SettingsError
 
 if TYPE_CHECKING:
     from detection.judging import Figures
-    from detection.offline import Judged, Rows
+    from detection.offline import Rows
     from edge.runs import Recording, Run
 
 
@@ -38,13 +38,14 @@ def detect(
     The first `train_rows` rows of a run are taken as normal; each row is judged by the rows up to it alone.
     """
     from detection import offline, standard  # noqa: PLC0415  heavy modules are imported by the command that needs them
+    from edge import verdicts  # noqa: PLC0415
 
     if detector is not None and detector not in standard.NAMES:
         raise SettingsError(f"--detector {detector!r} is none; there are: {', '.join(standard.NAMES)}")
     chosen, recordings = _read(inputs, runs)
+    verdicts.require_place(out, chosen)
     judged = offline.judge(standard.ensemble(detector), _rows(chosen, recordings))
-    for run, recording, found in zip(chosen, recordings, judged, strict=True):
-        _write(out / run.name, recording, found)
+    verdicts.write(out, chosen, recordings, judged)
     total = sum(len(each.score) for each in judged)
     alarms = sum(int(each.alarm.sum()) for each in judged)
     typer.echo(f"{len(chosen)} runs, {total:,} rows judged, {alarms:,} of them in alarm: {out}")
@@ -79,6 +80,8 @@ def evaluate(
     if draw and pictures is None:
         raise SettingsError("--draw needs --pictures DIR, the folder that the picture goes into")
     labels = [run_files.labels(run) for run in chosen]
+    if pictures is not None:
+        _require_folder(pictures)
     rows = _rows(chosen, recordings)
     every = offline.judge(standard.everything(), rows)
     together = range(len(standard.detectors()))
@@ -102,13 +105,20 @@ def evaluate(
         ):
             curves = {name: judging.curves(each) for name, each in verdicts.items() if name != "never stops"}
             drawn.draw(pictures / f"{group or 'runs'}.svg", group or "runs", curves)
-
     for name in draw or []:
         place = known.index(name)
         found, recording = judged["all together"][place], recordings[place]
         score = np.where(np.arange(len(found.score)) < chosen[place].train_rows, 0.0, found.score)
         run = drawn.Run(recording.metrics, recording.time, recording.value, score, found.alarm, labels[place])
         drawn.draw_run((pictures or Path()) / f"{name.removesuffix('.csv').replace('/', '-')}.svg", name, run)
+
+
+def _require_folder(folder: Path) -> None:
+    """Before minutes are spent on what could not be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputFileError(f"{folder}: pictures cannot be written there: {error.strerror or error}") from None
 
 
 def _read(inputs: Path, runs: Path) -> "tuple[list[Run], list[Recording]]":
@@ -157,23 +167,3 @@ def _print(group: str, figures: "dict[str, Figures]") -> None:
             f"{each.false_episodes:,}",
         )
     Console(width=None if sys.stdout.isatty() else 140).print(table)
-
-
-def _write(path: Path, recording: "Recording", judged: "Judged") -> None:
-    import csv  # noqa: PLC0415
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
-
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    fresh = path.with_name(path.name + ".new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(("timestamp", "score", "alarm", "detector", "metric"))
-            for place, micros in enumerate(recording.time.tolist()):
-                moment = (epoch + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
-                score, alarm = f"{judged.score[place]:.6g}", int(judged.alarm[place])
-                table.writerow((moment, score, alarm, judged.detector[place], judged.metric[place]))
-        fresh.replace(path)
-    except OSError as error:
-        raise InputFileError(f"{path}: the verdicts cannot be written: {error.strerror or error}") from None

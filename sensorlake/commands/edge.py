@@ -103,9 +103,9 @@ def replay(
 
 def _check(source: "CsvFile") -> None:
     survey = source.survey()
-    typer.echo(f"{source.path}: {survey.rows} rows, {survey.readings} readings")
+    typer.echo(f"{source.shown}: {survey.rows} rows, {survey.readings} readings")
     if not survey.zone_named:
-        typer.echo(f"{source.path}: timestamps without a zone are taken as UTC", err=True)
+        typer.echo(f"{source.shown}: timestamps without a zone are taken as UTC", err=True)
 
 
 def _finish(summary: "Summary", outlet: "Outlet", servers: str) -> None:

@@ -118,6 +118,7 @@ def test_a_list_of_runs_that_does_not_fit_is_told(inputs, listed, reason) -> Non
 )
 def test_a_file_that_does_not_fit_is_told_with_its_line(inputs, content, reason) -> None:
     (inputs / "in" / "pump" / "one.csv").write_text(content)
+    (inputs / "runs.json").write_text('{"pump/one.csv": {"train_rows": 1}}')
     (only,) = runs.listed(inputs / "runs.json", inputs / "in")
     with pytest.raises(InputFileError, match=reason):
         runs.read(only)

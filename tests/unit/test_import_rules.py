@@ -53,6 +53,7 @@ RULES = {
     "stack": Rule({"contracts"} | ROOM, never=SPARK | DAGSTER),
     # The foundation of every room...
     "sensorlake": Rule(ROOM, never=SPARK | DAGSTER),
+    "sensorlake.settings": Rule(ROOM | {"sensorlake.settings_files"}, never=SPARK | DAGSTER),
     # ...and, above all rooms, what connects them.
     "sensorlake.commands": Rule(EVERYTHING),
     "sensorlake.command_line": Rule(EVERYTHING),
