@@ -16,7 +16,6 @@ from sensorlake.errors import InputFileError
 DEVICE_COLUMNS = ("device_id", "sensor_id")
 TEXT_COLUMNS = {"timestamp", "location", "unit", *DEVICE_COLUMNS}
 LABEL_COLUMNS = {"anomaly"}
-MESSAGE_FIELDS = {"device_id", "sensor_id", "timestamp", "metric", "value", "meta", "location", "unit"}
 MISSING = {"", "nan", "na", "n/a", "null", "none"}
 MAX_NAME_LENGTH = 256
 
@@ -66,13 +65,15 @@ class CsvFile:
             yield row
 
     def survey(self) -> "Survey":
-        """Read the whole file once, so that nothing is sent from a file with a fault further down, or of which the
-        stream would accept nothing.
+        """Read the whole file once, so that nothing is sent from a file with a fault further down.
 
         Raises:
             InputFileError: naming file, line and reason.
         """
-        self._require_sendable()
+        try:
+            self.device.encode()
+        except UnicodeEncodeError:
+            raise InputFileError(f"{self.shown}: the name is no UTF-8 text; name the device by --device") from None
         rows = readings = 0
         zone_named = True
         for row, named in self._parsed():
@@ -82,18 +83,6 @@ class CsvFile:
         if not readings:
             raise InputFileError(f"{self.path}: holds no value")
         return Survey(rows, readings, zone_named)
-
-    def _require_sendable(self) -> None:
-        line, header = next(records(self.path), (1, []))
-        layout = self._layout(line, header)
-        taken = sorted(layout.metrics.keys() & MESSAGE_FIELDS)
-        if taken and not layout.long:
-            hint = " by --metric" if taken == ["value"] else ""
-            fault(self.path, line, f"{taken[0]!r} is no name of a metric; give it another{hint}")
-        try:
-            self.device.encode()
-        except UnicodeEncodeError:
-            raise InputFileError(f"{self.shown}: the name is no UTF-8 text; name the device by --device") from None
 
     def _parsed(self) -> Iterator[tuple[Row, bool]]:
         lines = records(self.path)
@@ -107,9 +96,10 @@ class CsvFile:
             except ValueError as error:
                 fault(self.path, line, str(error))
             device = next((text for name in DEVICE_COLUMNS if (text := self._text(layout, cells, name))), self.device)
-            if len(device) > MAX_NAME_LENGTH:
-                fault(self.path, line, f"a device name is longer than {MAX_NAME_LENGTH} characters")
             location, unit = self._text(layout, cells, "location"), self._text(layout, cells, "unit")
+            for name, text in (("device name", device), ("location", location), ("unit", unit)):
+                if len(text or "") > MAX_NAME_LENGTH:
+                    fault(self.path, line, f"a {name} is longer than {MAX_NAME_LENGTH} characters")
             yield Row(time, device, location, unit, self._values(layout, line, cells), layout.long), named
 
     def _values(self, layout: Layout, line: int, cells: list[str]) -> dict[str, float]:

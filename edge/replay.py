@@ -55,12 +55,13 @@ def merged(files: Iterable[Iterator[Timed]]) -> Iterator[Timed]:
 
 def _encode(row: Row, due: int, stamp: int) -> Iterator[Timed]:
     time = wire.timestamp(stamp)
-    if row.long:
+    if row.long or not wire.FIELDS.isdisjoint(row.values):
+        unit = row.unit if row.long else None
         for metric, value in row.values.items():
             yield (
                 due,
                 row.device.encode(),
-                wire.single(row.device, time, metric, value, unit=row.unit, location=row.location),
+                wire.single(row.device, time, metric, value, unit=unit, location=row.location),
                 1,
             )
     elif row.values:

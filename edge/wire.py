@@ -10,6 +10,8 @@ import orjson
 from numpy.typing import NDArray
 
 SECOND = 1_000_000
+FIELDS = frozenset(("device_id", "sensor_id", "timestamp", "metric", "value", "meta", "location", "unit"))
+"""What means something else than a metric where many stand in one message."""
 
 
 def timestamps(micros: NDArray[np.int64]) -> list[bytes]:

@@ -22,8 +22,8 @@ def kafka(settings: Settings) -> dict[str, str]:
 def kafka_access(settings: Settings) -> dict[str, str]:
     """The part of `kafka` beside the brokers' addresses; holds the password."""
     found = {"security.protocol": _protocol(settings)} if settings.kafka_tls or settings.kafka_user else {}
-    if settings.kafka_tls and settings.tls_ca_file:
-        found["ssl.ca.location"] = settings.tls_ca_file
+    if settings.kafka_tls and (authorities := certificates(settings)):
+        found["ssl.ca.location"] = authorities
     if settings.kafka_user:
         found |= {
             "sasl.mechanism": _MECHANISM,
@@ -63,8 +63,18 @@ def jaas(settings: Settings) -> str | None:
 
 
 def certificates(settings: Settings) -> str | None:
-    """The file of those whose signature is trusted; None: those that the machine knows."""
-    return settings.tls_ca_file or None
+    """The file of those whose signature is trusted; None: those that the machine knows.
+
+    Raises:
+        SettingsError: it cannot be read, which each client would say in another way and some not at all.
+    """
+    if not settings.tls_ca_file:
+        return None
+    try:
+        ssl.create_default_context(cafile=settings.tls_ca_file)
+    except OSError as error:  # what holds no certificate, too
+        raise SettingsError(f"{PREFIX}TLS_CA_FILE: {settings.tls_ca_file}: {error.strerror or error}") from None
+    return settings.tls_ca_file
 
 
 def postgres_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -35,6 +35,10 @@ class Rejected(Exception):  # noqa: N818 - a verdict, not an error
     """A message is no reading; the reason is the text."""
 
 
+class Late(Rejected):
+    """Its time is too far from that of its arrival."""
+
+
 @dataclass(frozen=True, order=True)
 class Reading:
     device: str
@@ -80,9 +84,9 @@ def judge(message: bytes | None, received: int, largest: int) -> list[Reading]:
     if micros is None:
         raise Rejected("bad_timestamp")
     if micros > received + FUTURE:
-        raise Rejected("future_timestamp")
+        raise Late("future_timestamp")
     if micros < received - TOO_OLD:
-        raise Rejected("too_old")
+        raise Late("too_old")
     unit = (_text(meta.get("unit")) or _text(fields.get("unit"))) if single else ""
     location = _text(meta.get("location")) or _text(fields.get("location"))
     return [Reading(device, sensor, metric, micros, value, unit, location) for metric, value in values.items()]

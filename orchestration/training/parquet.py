@@ -54,8 +54,10 @@ def write(
         windows = windows.append_column(name, pa.array(values))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(readings, folder / "readings.parquet", compression="zstd")
-        pq.write_table(windows, folder / "windows.parquet", compression="zstd")
+        for name, table in (("readings", readings), ("windows", windows)):
+            pq.write_table(table, folder / f"{name}.parquet.new", compression="zstd")
+        for name in ("readings", "windows"):  # both are new, or neither
+            (folder / f"{name}.parquet.new").replace(folder / f"{name}.parquet")
     except OSError as error:
         raise ModelError(f"{folder}: the training data cannot be written: {error.strerror or error}") from None
     counts = {kind: int((kinds == kind).sum()) for kind in labelled.KINDS}

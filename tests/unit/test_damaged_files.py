@@ -133,12 +133,7 @@ def test_a_file_without_permission_is_refused(refused, folder):
     assert refused("replay", "in/a.csv") == "in/a.csv: Permission denied"
 
 
-def test_a_file_of_which_the_stream_would_take_nothing_is_refused(refused, folder):
-    (folder / "bad.csv").write_text("timestamp,value\n1,2\n")
-    assert refused("replay", "bad.csv") == "bad.csv:1: 'value' is no name of a metric; give it another by --metric"
-    assert "'metric' is no name of a metric" in refused("replay", "bad.csv", "--metric", "metric")
-    (folder / "bad.csv").write_text("timestamp,meta,flow\n1,2,3\n")
-    assert refused("replay", "bad.csv") == "bad.csv:1: 'meta' is no name of a metric; give it another"
+def test_a_file_without_a_value_or_without_a_name_that_is_text_is_refused(refused, folder):
     (folder / "bad.csv").write_text("timestamp,flow\n1,\n2,nan\n")
     assert refused("replay", "bad.csv") == "bad.csv: holds no value"
     odd = os.fsdecode(b"pump-\xff.csv")
@@ -289,6 +284,17 @@ def test_no_secret_is_told_when_its_line_cannot_be_read(refused, folder):
     for line in ('SENSORLAKE_S3_SECRET_KEY="do-not-tell', "SENSORLAKE_S3_SECRET_KEY do-not-tell"):
         (folder / ".env").write_text(line + "\n")
         assert "do-not-tell" not in refused("status")
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nMII\n"])
+def test_a_file_of_authorities_that_holds_none_is_refused_before_anything_is_sent(
+    refused, folder, monkeypatch, content
+):
+    monkeypatch.setenv(PREFIX + "KAFKA_TLS", "true")
+    monkeypatch.setenv(PREFIX + "TLS_CA_FILE", "ca.pem")
+    if content is not None:
+        (folder / "ca.pem").write_text(content)
+    assert refused("replay", "in/a.csv").startswith("SENSORLAKE_TLS_CA_FILE: ca.pem: ")
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -13,6 +13,7 @@ from edge import times
 from edge.csv_file import CsvFile
 from edge.replay import Replay, merged
 from sensorlake.errors import InputFileError
+from tests import wire_reference
 
 START = 1_795_000_000_000_000
 EXAMPLES = Path(times.__file__).parent / "examples"
@@ -53,6 +54,18 @@ def test_long_rows_become_single_metric_messages(tmp_path: Path) -> None:
             "meta": {"unit": "l/s", "location": "hall"},
         },
         {"sensor_id": "b", "timestamp": "2020-01-01T00:00:00.000000Z", "metric": "temp", "value": 2.0},
+    ]
+
+
+def test_columns_that_mean_something_else_in_a_message_are_sent_as_messages_of_their_own(tmp_path: Path) -> None:
+    """A single column `value`, as in many a public file, would be no reading among many."""
+    file = written(tmp_path, "timestamp,value,meta,flow,unit\n1577836800,1,2,3,K\n")
+    assert [message["metric"] for message in sent(file)] == ["value", "meta", "flow"]
+    found = [wire_reference.judge(m[2], m[0], 1000)[0] for m in Replay(START).messages(file.rows)]
+    assert [(each.device, each.sensor, each.metric, each.value, each.unit) for each in found] == [
+        ("pump", "pump", "value", 1.0, ""),
+        ("pump", "pump", "meta", 2.0, ""),
+        ("pump", "pump", "flow", 3.0, ""),
     ]
 
 
@@ -186,6 +199,9 @@ def test_any_bytes_are_read_or_refused_but_never_crash(tmp_path: Path, content: 
         file.survey()
         for keep in (True, False):
             assert sent(file, keep=keep)
+        for due, _, message, readings in Replay(START).messages(file.rows):
+            with contextlib.suppress(wire_reference.Late):
+                assert len(wire_reference.judge(message, due, 1_000_000)) == readings
 
 
 @pytest.mark.parametrize(
