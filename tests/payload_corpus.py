@@ -225,9 +225,10 @@ def _written_down() -> Iterator[bytes]:
                 middle = b"1" if closed == b"}" else b""
                 yield whole[:-1] + b',"x":' + opened * depth + middle + closed * depth + b"}"
                 yield whole[:-1] + b',"x":' + opened * depth
-        for size in (512, 513, 5000, 40_000):
-            yield whole[:-1] + b',"' + b"k" * size + b'":1}'
-            yield whole[:-1] + b',"x":{"' + b"k" * size + b'":1}}'
+        for size in (512, 513, 5000, 49_999, 50_000, 50_001, 60_000):
+            for name in (b"k" * size, "ä".encode() * (size // 2)):
+                yield whole[:-1] + b',"' + name + b'":1}'
+                yield whole[:-1] + b',"x":{"' + name + b'":1}}'
         for size in (LARGEST - 1, LARGEST, LARGEST + 1):
             room = size - len(whole)
             yield whole + b" " * room

@@ -21,6 +21,7 @@ REASONS = {
 DEEPEST = 1000
 MOST_DIGITS = 1000
 LONGEST_NAME = 512
+LONGEST_KEY = 50_000  # bytes
 FUTURE = 5 * 60 * 1_000_000
 TOO_OLD = 7 * 86_400 * 1_000_000
 KNOWN = {"device_id", "sensor_id", "timestamp", "metric", "value", "meta", "location", "unit"}
@@ -127,8 +128,10 @@ def _depth(text: str) -> int:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs) or any(_broken(name) for name, _ in pairs):
-        raise ValueError("a name twice, or one with half a surrogate pair")
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name twice")
+    if any(len(name.encode()) > LONGEST_KEY for name, _ in pairs):  # and half a surrogate pair is no UTF-8
+        raise ValueError("a name of too many bytes")
     return dict(pairs)
 
 

@@ -222,14 +222,19 @@ def test_verdicts_never_take_the_place_of_the_readings_or_of_a_folder(refused, f
     assert said.startswith("taken: pictures cannot be written there: ")
 
 
-def test_verdicts_that_cannot_all_be_written_leave_nothing(folder):
+@pytest.mark.parametrize("there", [{}, {"out/a.csv": "older", "out/pump/b.csv": "older"}], ids=["new", "replaced"])
+def test_verdicts_that_cannot_all_be_written_leave_the_folder_as_it_was(folder, there):
     """The second file is larger than a file may be, as on a disk that is full."""
     (folder / "in" / "pump" / "b.csv").write_text(GOOD + "".join(f"{1_800_000_000 + n},1,0\n" for n in range(300)))
+    for name, content in there.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    before = contents(folder)
     command = [str(Path(sys.executable).with_name("sensorlake")), *DETECT]
     shell = f"ulimit -f 8; trap '' XFSZ; exec {' '.join(command)}"
     ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False, timeout=120)
     assert (ended.returncode, ended.stderr) == (2, "sensorlake: out: the verdicts cannot be written: File too large\n")
-    assert not (folder / "out").exists()
+    assert contents(folder) == before
 
 
 ENVIRONMENT = {
