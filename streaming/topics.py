@@ -1,6 +1,6 @@
 """Makes the Kafka topics that are missing and checks what the stream relies on."""
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -44,10 +44,25 @@ def ensure(settings: Settings) -> Topics:
         if name not in known
     ]
     if missing:
-        for made in admin.create_topics(missing, operation_timeout=_SECONDS).values():
-            made.result()
+        _create(admin, missing)
     _require_arrival_times(admin, topics.raw)
     return topics
+
+
+def _create(admin: AdminClient, missing: list[NewTopic]) -> None:
+    """
+    Raises:
+        StreamError: whoever asks may not make topics.
+    """
+    for name, made in admin.create_topics(missing, operation_timeout=_SECONDS).items():
+        try:
+            made.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise
+            raise StreamError(
+                f"topic {name} is missing, or hidden from this user, who may not make it: `sensorlake up` makes topics"
+            ) from None
 
 
 def require_slots(topic: str, partitions: int, slots: int) -> None:

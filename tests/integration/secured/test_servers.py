@@ -19,11 +19,12 @@ from lakehouse.registry import database as registry_database
 from lakehouse.registry import migrate
 from sensorlake import connections
 from sensorlake import settings as settings_module
-from sensorlake.errors import StackError
+from sensorlake.errors import StackError, StreamError
 from sensorlake.settings import Settings
 from stack import env_file, selection, up
 from stack.doctor import examination
 from stack.security import certificates
+from streaming import topics
 from tests.integration.secured import installation
 
 pytestmark = pytest.mark.integration
@@ -90,6 +91,12 @@ def test_the_stream_makes_and_deletes_no_topics(operator: Settings):
     with pytest.raises(KafkaException, match="authoriz"):
         stream.delete_topics([TOPICS.raw])[TOPICS.raw].result(timeout=20)
     assert sent(installation.of(operator, "stream"), TOPICS.raw) == "TOPIC_AUTHORIZATION_FAILED"
+
+
+def test_the_stream_says_who_makes_the_topics_that_are_missing(operator: Settings):
+    elsewhere = installation.of(operator, "stream").model_copy(update={"topic_prefix": "elsewhere."})
+    with pytest.raises(StreamError, match=r"topic elsewhere\..* is missing.*`sensorlake up` makes topics"):
+        topics.ensure(elsewhere)
 
 
 def sent(settings: Settings, topic: str) -> str | None:
