@@ -7,154 +7,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-RECEIVED = datetime(2026, 11, 3, 12, 0, 0, tzinfo=UTC)
-MICROS = round(RECEIVED.timestamp() * 1_000_000)
-LARGEST = 100_000
+from tests.payload_literals import (
+    BYTES,
+    ENCODINGS,
+    MICROS,
+    NO_NUMBERS,
+    NUMBERS,
+    OTHERS,
+    STRUCTURES,
+    TEXTS,
+    times,
+)
 
-NUMBERS = [
-    *("0", "-0", "-0.0", "0.0", "1", "-1", "10", "1e0", "1E+2", "1e-2", "1.5e3", "0e9", "0e-999", "-0e999"),
-    *("2147483647", "2147483648", "-2147483649", "9007199254740993", "9223372036854775807", "9223372036854775808"),
-    *("-9223372036854775808", "-9223372036854775809", "18446744073709551616", "123456789012345678901234567890"),
-    *("1.7976931348623157e308", "1.7976931348623158e308", "1.7976931348623159e308", "-1.8e308", "1e309", "1e400"),
-    *("4.9e-324", "2.4e-324", "2.5e-324", "2.2250738585072011e-308", "2.2250738585072014e-308", "1e-400"),
-    *("0.1", "0.30000000000000004", "3.141592653589793238462643383279", "1e999999999", "1e-999999999"),
-    *("1e2147483648", "-1e99999999999999999999", "0.000001", "100000000000000000000000.5", "5e-1", "0.1e1"),
-    *("1" * 309, "1" * 999, "1" * 1000, "1" * 1001, "-" + "9" * 1000, "0." + "1" * 999, "0." + "1" * 1000),
-    *("1" * 400 + "e-390", "1e" + "0" * 997 + "1", "1e" + "0" * 999 + "1", "0." + "0" * 400 + "1e401"),
-]
-NO_NUMBERS = [
-    *("NaN", "-NaN", "+NaN", "nan", "NAN", "Infinity", "-Infinity", "+Infinity", "INF", "-INF", "+INF", "inf", "-inf"),
-    *(
-        "infinity",
-        "Infinityx",
-        "NaN1",
-        "+1",
-        "01",
-        "-01",
-        "00",
-        "1.",
-        ".5",
-        "-.5",
-        "1.e1",
-        "1e",
-        "1e+",
-        "1E-",
-        "-",
-        "+",
-    ),
-    *("0x1F", "0b1", "1_000", "1,5", "1 000", "1f", "1d", "1L", "1/2", "--1", "1e1.5", "1.2.3", "٣", "１", "½", "∞"),  # noqa: RUF001
-    *("True", "TRUE", "nul", "nulll", "undefined", "None", "'1'", "`1`", "<1>", "(1)", "1;", "@", "\\u0031"),
-]
-OTHERS = ["null", "true", "false", '""', '"1"', '"x"', "[]", "{}", "[1]", '{"a":1}', "[[[[]]]]", '{"a":{"a":[{}]}}']
-TEXTS = [
-    *('"a"', '"pump-1"', '"ä"', '"水-🔧"', '"\\u00e4"', '"\\ud83d\\udd27"', '"\\uD83D\\uDD27"', '"\\ud83d"'),
-    *(
-        '"\\udd27"',
-        '"\\udd27\\ud83d"',
-        '"\\ud83d\\ud83d\\udd27"',
-        '"\\ud83dx"',
-        '"\\ud83d\\n"',
-        '"\\u0000"',
-        '"\\u001f"',
-    ),
-    *('"\\uffff"', '"\\ufeff"', '"\\u202e"', '"\ufeff"', '"\u2028"', '"\x7f"', '"\x80"', '"\uffff"', '"\U0010ffff"'),
-    *('"\\/\\b\\f\\n\\r\\t\\"\\\\"', '"\\a"', '"\\u12"', '"\\u12G4"', '"\\U0001f527"', '"\\x41"', '"\\\'"', '"\\'),
-    *('"\t"', '"\n"', '"\x00"', '"\x1f"', '" "', '"  a  "', '"a,b=c d"', '"NaN"', '"null"', '"{\\"a\\":1}"', '"\\\\"'),
-    *('"e\u0301"', '"\u200b"', '"..//../etc/passwd"', '"\'; DROP TABLE readings; --"', '"%s%n"', '"${jndi:x}"'),
-    *(f'"{"p" * size}"' for size in (511, 512, 513, 5000)),
-    *(f'"{"🔧" * size}"' for size in (255, 256, 257)),
-    *('"' + "\\u00e4" * size + '"' for size in (512, 513)),
-]
-BYTES = [
-    *(
-        b'"\x80"',
-        b'"\xbf"',
-        b'"\xc0\x80"',
-        b'"\xc1\xbf"',
-        b'"\xc0\xaf"',
-        b'"\xc3"',
-        b'"\xc3("',
-        b'"\xe2\x82"',
-        b'"\xe2(\xa1"',
-    ),
-    *(b'"\xe0\x80\x80"', b'"\xe0\x9f\xbf"', b'"\xed\xa0\x80"', b'"\xed\xbf\xbf"', b'"\xed\xa0\xbd\xed\xb4\xa7"'),
-    *(b'"\xf0\x80\x80\x80"', b'"\xf0\x8f\xbf\xbf"', b'"\xf0\x9f\x94"', b'"\xf4\x90\x80\x80"', b'"\xf5\x80\x80\x80"'),
-    *(b'"\xf7\xbf\xbf\xbf"', b'"\xf8\x88\x80\x80\x80"', b'"\xfc\x84\x80\x80\x80\x80"', b'"\xfe"', b'"\xff"', b'"\xe4"'),
-    *(b'"\xef\xbb\xbf"', b'"\xef\xbf\xbe"', b'"\xf4\x8f\xbf\xbf"', b'"\xed\x9f\xbf"', b'"\xee\x80\x80"'),
-]
-ENCODINGS = [
-    *("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "utf-7", "latin-1", "cp1252"),
-    *("utf-8-sig", "cp037", "cp1026"),
-]
-STRUCTURES = [
-    *(
-        b"",
-        b" ",
-        b"\n",
-        b"\x00",
-        b"\xef\xbb\xbf",
-        b"\xef\xbb\xbf{}",
-        b"\xef\xbb\xbf\xef\xbb\xbf{}",
-        b"\xff\xfe",
-        b"\xfe\xff",
-    ),
-    *(
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b"[]",
-        b"{}",
-        b"{}{}",
-        b"{} {}",
-        b"{}\n{}",
-        b"{},",
-        b",{}",
-        b"{,}",
-        b"{]",
-        b"[}",
-        b"{{}}",
-    ),
-    *(b'{"a"}', b'{"a":}', b'{"a":1,}', b'{,"a":1}', b'{"a":1,,"b":2}', b'{"a" 1}', b'{"a"::1}', b'{"a":1 "b":2}'),
-    *(b"{a:1}", b"{'a':1}", b"{1:1}", b"{null:1}", b'{"a":1}}', b'{"a":1}]', b'{"a":1}#', b'{"a":1}//x', b"/**/{}"),
-    *(
-        b'{"a":1/**/}',
-        b"#\n{}",
-        b'"',
-        b'"a',
-        b"null",
-        b"true",
-        b"1",
-        b"NaN",
-        b"-",
-        b"nul",
-        b'{"a":"',
-        b'{"a":"\\',
-        b"\xa0{}",
-    ),
-    *(
-        b"\x0c{}",
-        b"\x0b{}",
-        b"{\x0c}",
-        b"\x1e{}",
-        b"\xe2\x80\x8b{}",
-        b"\xe2\x81\xa0{}",
-        b"{}\x00",
-        b"{}\x1a",
-        b"{}\xff",
-    ),
-    *(
-        b"<a>1</a>",
-        b"a=1&b=2",
-        b"a: 1\n",
-        b"\x82\xa1a\x01",
-        b"\xa1aa\x01",
-        b":)\n\xfb",
-        b"\x1f\x8b\x08\x00",
-        b"PK\x03\x04",
-    ),
-    *(b'{"":1}', b'{"a":1,"a":1}', b'{"a":1,"\\u0061":2}', b'{"x":{"a":1,"a":2}}', b'{"x":[{"a":1},{"a":2}]}'),
-]
+RECEIVED = datetime(2026, 11, 3, 12, 0, 0, tzinfo=UTC)
+LARGEST = 100_000
 
 
 def messages(count: int, seed: int) -> list[bytes | None]:
@@ -199,7 +65,7 @@ def _bytes(literal: str | bytes) -> bytes:
 
 def _written_down() -> Iterator[bytes]:
     yield from STRUCTURES
-    literals = [*NUMBERS, *NO_NUMBERS, *OTHERS, *TEXTS, *BYTES, *(f'"{time}"' for time in _times())]
+    literals = [*NUMBERS, *NO_NUMBERS, *OTHERS, *TEXTS, *BYTES, *(f'"{time}"' for time in times())]
     for base in (single(), multi()):
         whole = written(base)
         for name in [*base, "unit", "location", "sensor_id", "metric", "value", "meta", "extra", ""]:
@@ -246,60 +112,6 @@ def _spelt(micros: int) -> Iterator[str]:
     yield f'"{moment.isoformat()}"'
     yield f'"{(moment + timedelta(hours=5, minutes=30)).isoformat()[:-6]}+05:30"'
     yield f'"{(moment - timedelta(hours=18)).isoformat(" ")[:-6]}-1800"'
-
-
-def _times() -> Iterator[str]:
-    day, clock = "2026-11-03", "12:00:00"
-    yield from (
-        day,
-        clock,
-        f"{day}T{clock}",
-        f"{day}{clock}Z",
-        f"{day}_{clock}Z",
-        f"{day}T{clock}ZZ",
-        f" {day}T{clock}Z",
-    )
-    yield from (
-        f"{day}T{clock}{zone}" for zone in ("Z", "z", "+00", "-00", "+0000", "-00:00", "+18", "+18:00", "+1801")
-    )
-    yield from (
-        f"{day}T{clock}{zone}" for zone in ("+19", "-18:01", "+1", "+100", "+1:00", "+01:0", "+01:60", "+0160", "+")
-    )
-    yield from (
-        f"{day}T{clock}{zone}"
-        for zone in (" Z", " +01", "UTC", "[UTC]", "+01:00:00", "+aa", "\u221201:00", "Europe/Paris")
-    )
-    yield from (
-        f"{day}T{clock}.{part}Z" for part in ("", "0", "9", "999999", "9999999", "123456789", "1234567891", "x", "-1")
-    )
-    yield from (
-        f"{day}T{time}Z" for time in ("00:00", "24:00", "23:59:59", "23:59:60", "12:60", "12:00:", "12", "1200", "1:00")
-    )
-    yield from (
-        f"{date}T{clock}Z"
-        for date in ("2026-02-29", "2024-02-29", "2026-00-03", "2026-13-03", "2026-11-00", "2026-11-31")
-    )
-    yield from (
-        f"{date}T{clock}Z"
-        for date in ("0000-01-01", "0000-02-29", "0001-01-01", "9999-12-31", "10000-01-01", "-001-01-01")
-    )
-    yield from (
-        f"{date}T{clock}Z"
-        for date in ("2026-11-3", "26-11-03", "2026/11/03", "20261103", "2026-W45-2", "2026-307", "٢٠٢٦-11-03")
-    )
-    yield from (
-        "",
-        " ",
-        "now",
-        "today",
-        "0",
-        str(MICROS),
-        "NaN",
-        "Tue, 03 Nov 2026 12:00:00 GMT",
-        "11/03/2026",
-        "\\u0000",
-        "\\ud800",
-    )
 
 
 def _literal(chance: random.Random) -> str | bytes:
