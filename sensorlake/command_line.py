@@ -1,6 +1,7 @@
 """The `sensorlake` command: one module a group of commands in `sensorlake/commands/`, each imported when it is
 called."""
 
+import os
 import sys
 
 import typer
@@ -51,6 +52,8 @@ doctor.register(app)
 
 def main() -> None:
     """Run one command; an error that a user can act on is printed without a traceback."""
+    # Before numpy is imported: arrays here are too small for several threads, which would wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         logs.configure(settings.load().log_level)
         app()
