@@ -79,7 +79,10 @@ class Fleet:
         """When `silent` looked last, and since when devices have been sending without a common pause."""
         # One number a device, size * _ROWS + row: an array of numbers is made ten times as fast as one of pairs.
         self._place: dict[str, int] = {}
-        self._column: dict[tuple[str, str], int] = {}
+        self._metric: dict[str, int] = {}
+        self._known_metrics: dict[int, Integers] = {}
+        """The metrics of each cohort by their numbers in `_metric`, shape (devices, metrics): to look up each reading's
+        column by names would take as long as several detectors."""
         self._find_places()
 
     def __len__(self) -> int:
@@ -96,8 +99,14 @@ class Fleet:
         A reading older than its series' last one is judged, but nothing is learned from it; one that is older than
         the last `detection.ensemble.RECENT` of its series is left out.
         """
-        found = messages.of(readings, self._columns(readings))
-        metrics, row = np.divmod(_looked_up(self._place, readings.devices)[found.device], _ROWS)
+        place = _looked_up(self._place, readings.devices)
+        column = self._columns(readings, place)
+        if len(unknown := np.flatnonzero(column < 0)):
+            self._admit(_new(readings, unknown))
+            place = _looked_up(self._place, readings.devices)
+            column = self._columns(readings, place)
+        found = messages.of(readings, column)
+        metrics, row = np.divmod(place[found.device], _ROWS)
         verdicts = [
             verdict
             for turn in range(int(found.turn.max(initial=-1)) + 1)
@@ -158,22 +167,16 @@ class Fleet:
             state.store()
             yield _verdicts(judged, found, chosen[some], fresh[some])
 
-    def _columns(self, readings: Readings) -> Integers:
-        """The column of each reading; devices and metrics that are new are taken in."""
-        several = len(readings.metrics)
-        pairs, which = np.unique(readings.device * several + readings.metric, return_inverse=True)
-        devices = map(readings.devices.__getitem__, (pairs // several).tolist())
-        metrics = map(readings.metrics.__getitem__, (pairs % several).tolist())
-        named = list(zip(devices, metrics, strict=True))
-        column = _looked_up(self._column, named)
-        unknown = np.flatnonzero(column < 0).tolist()
-        if unknown:
-            new: dict[str, list[str]] = {}
-            for device, metric in (named[place] for place in unknown):
-                new.setdefault(device, []).append(metric)
-            self._admit(new)
-            column = _looked_up(self._column, named)
-        return column[which]
+    def _columns(self, readings: Readings, place: Integers) -> Integers:
+        """The column of each reading; -1 where its device, or its metric there, is new."""
+        size, row = np.divmod(place[readings.device], _ROWS)
+        metric = _looked_up(self._metric, readings.metrics)[readings.metric]
+        column = np.full(len(size), -1)
+        for metrics, known in self._known_metrics.items():
+            chosen = np.flatnonzero(size == metrics)
+            same = known[row[chosen]] == metric[chosen, None]
+            column[chosen] = np.where(same.any(axis=1), same.argmax(axis=1), -1)
+        return column
 
     def _admit(self, new: Mapping[str, list[str]]) -> None:
         """Take in devices, or known ones with more metrics."""
@@ -207,12 +210,26 @@ class Fleet:
             for size, cohort in self.cohorts.items()
             for row, device in enumerate(cohort.devices)
         }
-        self._column = {
-            (device, metric): column
-            for cohort in self.cohorts.values()
-            for device, metrics in zip(cohort.devices, cohort.columns, strict=True)
-            for column, metric in enumerate(metrics)
+        self._metric = {}
+        self._known_metrics = {
+            size: np.array(
+                [
+                    [self._metric.setdefault(metric, len(self._metric)) for metric in metrics]
+                    for metrics in cohort.columns
+                ]
+            )
+            for size, cohort in self.cohorts.items()
         }
+
+
+def _new(readings: Readings, unknown: Integers) -> dict[str, list[str]]:
+    """The metrics of devices that the readings `unknown` are about."""
+    several = len(readings.metrics)
+    new: dict[str, list[str]] = {}
+    for pair in np.unique(readings.device[unknown] * several + readings.metric[unknown]).tolist():
+        device, metric = divmod(pair, several)
+        new.setdefault(readings.devices[device], []).append(readings.metrics[metric])
+    return new
 
 
 def _looked_up(found: Mapping[Any, int], names: Sequence[Any]) -> Integers:

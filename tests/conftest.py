@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
@@ -12,6 +13,14 @@ from sensorlake.settings import PREFIX, Settings
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 # Most tests speak to servers in the open; those of secured ones say so themselves.
 os.environ.pop("SECURE", None)
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """A test that runs a command's `main` sends logs to a standard error that ends with the test."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
