@@ -17,17 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from benchmarks import comparison, expected, machine, own_stack, percentiles
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load, first_due
 from benchmarks.observers.alerts import AlertWatch
+from benchmarks.observers.progress import TopicEnds
 from benchmarks.peers import engines, limits
 from benchmarks.peers.engines import Engine, Job
 from benchmarks.peers.load import PeersPlan
 from benchmarks.peers.process import Running
 from contracts.topics import Topics
+from edge import fleet
 from edge.pacing import SteadyClock
 from sensorlake import connections
 from sensorlake.settings import Settings
@@ -65,8 +67,8 @@ def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[s
     described, found = machine.describe(), {}
     servers = ["kafka", "minio", "postgres"]
     with own_stack.running(folder, report, keep=keep, servers=servers, stream=False) as settings:
-        names = PeersPlan(request.sensors, 1.0, 0, 1, request.seed, 0, request.violating_share, 2).run().simulator.fleet
-        limits_file = limits.publish(settings, [*names.names, limits.PROBE], folder / "limits.jsonl")
+        devices = [*fleet.build(request.sensors, request.seed).names, limits.PROBE]
+        limits_file = limits.publish(settings, devices, folder / "limits.jsonl")
         for name in request.engines:
             bench = _Bench(engines.ENGINES[name], settings, folder, limits_file, report)
             found[name] = bench.latency(request) | {"drain": bench.drain(request)}
@@ -223,10 +225,8 @@ class _Bench:
             time.sleep(_LOOK_SECONDS)
 
     def _end_of(self, topic: str) -> int:
-        consumer = Consumer(connections.kafka(self.settings) | {"group.id": "peers"})
+        ends = TopicEnds(self.settings)
         try:
-            known = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            marks = [consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in known]
+            return ends.of(topic)
         finally:
-            consumer.close()
-        return sum(high - low for low, high in marks)
+            ends.close()
