@@ -7,6 +7,7 @@ than those stored begins anew, and the others go on.
 """
 
 import json
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -41,8 +42,8 @@ def dump(fleet: Fleet) -> bytes:
     return b"".join([len(head).to_bytes(4, "big"), head, *parts])
 
 
-def load(ensemble: Ensemble, stored: bytes) -> Fleet:
-    """The fleet that `dump` made the bytes of.
+def load(ensemble: Ensemble, stored: bytes, told: Callable[[list[str]], None] = lambda _: None) -> Fleet:
+    """The fleet that `dump` made the bytes of. `told` gets the names of the detectors that begin anew, if any do.
 
     Raises:
         UnknownFormatError: the bytes are not of a version that is known here.
@@ -58,6 +59,7 @@ def load(ensemble: Ensemble, stored: bytes) -> Fleet:
             f"these {len(stored)} bytes are not the state of detectors as version {_FORMAT} stores it"
         )
     cohorts = []
+    anew: set[str] = set()
     for cohort in header["cohorts"]:
         state: State = {}
         for name, kind, shape in cohort["arrays"]:
@@ -66,21 +68,25 @@ def load(ensemble: Ensemble, stored: bytes) -> Fleet:
             state[name] = np.frombuffer(stored, dtype=kind, count=count, offset=start).reshape(shape).copy()
             start += count * np.dtype(kind).itemsize
         columns = [tuple(names) for names in cohort["columns"]]
-        fitted = _fitted(ensemble, state, len(cohort["devices"]), len(columns[0]))
+        fitted = _fitted(ensemble, state, len(cohort["devices"]), len(columns[0]), anew)
         cohorts.append(Cohort(fitted, cohort["devices"], columns))
+    if anew:
+        told(sorted(anew))
     fleet = Fleet(ensemble, cohorts)
     fleet.clock, fleet.steady_since = header.get("clock", 0), header.get("steady_since", 0)
     return fleet
 
 
-def _fitted(ensemble: Ensemble, stored: State, devices: int, metrics: int) -> State:
+def _fitted(ensemble: Ensemble, stored: State, devices: int, metrics: int, anew: set[str]) -> State:
     fresh = ensemble.begin(devices, metrics)
     fitted: State = {}
-    for _, names in groupby(sorted(fresh), key=lambda name: name.split(".")[0] if "." in name else name):
+    for detector, names in groupby(sorted(fresh), key=lambda name: name.split(".")[0] if "." in name else name):
         group = list(names)
         same = all(
             name in stored and stored[name].shape == fresh[name].shape and stored[name].dtype == fresh[name].dtype
             for name in group
         )
+        if not same:
+            anew.add(detector)
         fitted |= {name: (stored if same else fresh)[name] for name in group}
     return fitted

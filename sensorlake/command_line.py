@@ -1,6 +1,7 @@
 """The `sensorlake` command: one module a group of commands in `sensorlake/commands/`, each imported when it is
 called."""
 
+import errno
 import os
 import sys
 
@@ -60,3 +61,9 @@ def main() -> None:
     except SensorlakeError as error:
         sys.stderr.write(f"sensorlake: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" for {error.filename}" if error.filename else ""
+        sys.stderr.write(f"sensorlake: disk full: no room{where}. Make room there (`sensorlake doctor` shows where)\n")
+        sys.exit(1)

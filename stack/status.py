@@ -10,7 +10,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from sensorlake.settings import Settings
-from stack import ports, selection, supervisor
+from stack import disks, ports, selection, supervisor
 from stack.layout import Layout
 from stack.supervisor import ProcessInfo
 
@@ -19,7 +19,7 @@ _STATES |= {"FATAL": "failed", "STOPPING": "stopping", "STOPPED": "stopped", "UN
 
 
 def status(settings: Settings, left_out: Sequence[str] = ()) -> dict[str, Any]:
-    """`services.NAME.{state, address, pid, rss_mb, restarts}`, `queries.NAME.{...}` and `credentials_file`.
+    """`services.NAME.{state, address, pid, rss_mb, restarts}`, `queries.NAME.{...}`, `disks` and `credentials_file`.
 
     `stream` is among the services once it was started. `queries` is what the stream last wrote; where its process has
     gone each query's state is "stopped". A stopped service that WITHOUT names (`left_out`) is "left out".
@@ -40,7 +40,18 @@ def status(settings: Settings, left_out: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "services": services,
         "queries": queries(_text(layout.queries_file)),
+        "disks": [_disk(disk) for disk in disks.of(layout.root)],
         "credentials_file": str(settings.credentials_file),
+    }
+
+
+def _disk(disk: disks.Disk) -> dict[str, Any]:
+    return {
+        "place": str(disk.place),
+        "holds": list(disk.holds),
+        "free_mb": round(disk.free / 2**20),
+        "total_mb": round(disk.total / 2**20),
+        "full": disk.complaint,
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def render(found: dict[str, Any]) -> str:
-    """A line a service and a line a query."""
+    """A line a service, a line a query, and one a disk that is full."""
     lines = [f"{'service':15} {'state':11} {'address':27} {'pid':>8} {'MB':>7} {'restarts':>9}"]
     for name, service in found["services"].items():
         lines.append(
@@ -18,7 +18,8 @@ def render(found: dict[str, Any]) -> str:
             f"{name:10} {query['state']:11} {_shown(query['batch']):>9} {_shown(query['input_rate']):>10} "
             f"{_shown(query['lag']):>10}  {query['last_error'] or ''}"
         )
-    return "\n".join([*lines, "", f"credentials: {found['credentials_file']}"])
+    full = [disk["full"] for disk in found["disks"] if disk["full"]]
+    return "\n".join([*lines, *([""] if full else []), *full, "", f"credentials: {found['credentials_file']}"])
 
 
 def _shown(value: float | str | None) -> str:

@@ -33,12 +33,16 @@ identifier=sensorlake
     head += """
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[rpcinterface:endurance]
+supervisor.rpcinterface_factory = stack.endurance:begin
 """
     return head + "".join(_section(layout, program) for program in programs)
 
 
 def _section(layout: Layout, program: Program) -> str:
-    # 30 tries, each pause a second longer than the last: about eight minutes, and then `status` says "failed".
+    # 30 tries, each pause a second longer than the last: about eight minutes. Then `status` says "failed" until, within
+    # a minute, they begin anew (stack/endurance.py).
     environment = ",".join(f'{name}="{_plain(value)}"' for name, value in program.environment.items())
     command = ["nice", "-n", str(program.niceness), *program.command] if program.niceness else program.command
     return f"""

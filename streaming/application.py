@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from os import getpid
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from lakehouse import registry
 from lakehouse.lake import Lake
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
-from streaming import priorities, topics
+from streaming import full_disks, priorities, report, topics
 from streaming.detect.champion import ForestFile
 from streaming.lease import Lease
 from streaming.limits import LimitsFile
@@ -61,7 +62,10 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         limits = LimitsFile(Lake.of(settings), settings.data_dir.absolute() / "run" / "limits.jsonl")
         forest = ForestFile.of(settings)
         context = Context(spark, settings, made, topics.cluster_id(settings), limits, forest)
-        queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context)) for name in names]
+        explain = partial(full_disks.explained, settings)
+        queries = [
+            SupervisedQuery(name, lambda start=QUERIES[name]: start(context), explain=explain) for name in names
+        ]
         try:
             _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json", lease)
         finally:
@@ -76,7 +80,7 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         lock.release()
 
 
-def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, report: Path, lease: Lease) -> None:
+def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, path: Path, lease: Lease) -> None:
     reported: tuple[float, list[object]] = (0.0, [])
     while not stop.is_set():
         lease.require()
@@ -89,22 +93,26 @@ def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, report: Pat
         states = [(query.query, query.failures) for query in queries]
         # Spark's progress is a page of JSON: read each second, for all queries, it took a twentieth of a processor.
         if states != reported[1] or time.monotonic() - reported[0] >= REPORT_SECONDS:
-            write_report(report, queries)
+            _report(path, queries)
             reported = time.monotonic(), states
         stop.wait(TEND_SECONDS)
 
 
+def _report(path: Path, queries: Sequence[SupervisedQuery]) -> None:
+    try:
+        write_report(path, queries)
+    except OSError as error:  # the disk: no reason for alerts to end
+        log.error("`sensorlake status` cannot be told how the queries are", file=str(path), error=str(error))
+
+
 def write_report(path: Path, queries: Sequence[SupervisedQuery]) -> None:
     """What `sensorlake status` reads, replaced as a whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "queries": {query.name: query.report() for query in queries},
         "pid": getpid(),
         "updated_at": datetime.now(UTC).isoformat(),
     }
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(document), "utf-8")
-    fresh.replace(path)
+    report.write(path, json.dumps(document))
 
 
 def _drain(queries: Sequence[SupervisedQuery]) -> None:

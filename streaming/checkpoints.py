@@ -23,12 +23,18 @@ def folder(root: Path, query: str, made_for: Mapping[str, str], *, begun: bool =
     without a note is its own.
 
     Raises:
-        CheckpointError: there is one, made for something else or damaged; the message says what and what to do.
+        CheckpointError: there is one, made for something else, by a later version, or damaged; the message says what
+            and what to do.
     """
     path = root / query
     note = path / _MADE_FOR
     if note.is_file():
         found = _read(query, note)
+        if later := found.keys() - made_for.keys():
+            raise CheckpointError(
+                f"query {query}: its checkpoint {path} was made by a later version of sensorlake, which notes "
+                f"{', '.join(sorted(later))} of it. Start that version to go on. {_begin_anew(query)}"
+            )
         known = {name: made_for[name] for name in _NOTED_LATER & made_for.keys() - found.keys()} | found
         if known != dict(made_for):
             raise CheckpointError(_difference(query, path, known, made_for))

@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 class Following:
-    """`refresh`: takes over what is live now, or raises a SensorlakeError and leaves all as it was."""
+    """`refresh`: takes over what is live now, or raises a SensorlakeError or an OSError and leaves all as it was."""
 
     def __init__(self, what: str, refresh: Callable[[], None]) -> None:
         self._what, self._refresh = what, refresh
@@ -36,7 +36,7 @@ class Following:
             try:
                 self._refresh()
                 told = None
-            except SensorlakeError as error:
+            except (SensorlakeError, OSError) as error:  # a disk that is full, say
                 if str(error) != told:
                     told = str(error)
                     log.error("the last good one stays in force", what=self._what, error=told)

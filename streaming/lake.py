@@ -59,8 +59,9 @@ class LakeWriter:
     max_message_bytes: int
     lateness_micros: int
     remember_micros: int
-    topic_id: str = ""
-    """Noted with the offsets in each commit of `readings`, so that a lost checkpoint can begin where that one ended."""
+    read: Position = field(default_factory=lambda: Position("", {}))
+    """How far the checkpoint has got. Each commit of `readings` notes how far the tables have, so that a lost checkpoint
+    can begin where that one ended; those of version 0.1.0 did not, and then it counts from here."""
     keep_days: Mapping[str, int] = field(default_factory=dict)
     """Table name -> how long its rows stay (lakehouse/retention.py)."""
     panes: Panes = field(default_factory=Panes)
@@ -72,7 +73,7 @@ class LakeWriter:
 
     def __post_init__(self) -> None:
         self.ids = RecentIds(self.remember_micros)
-        self.position = Position(self.topic_id, {})
+        self.position = self.read
         self.readings, self.dead_letters, self.features = (
             Appender(self.lake, table, self.application, keep_days=self.keep_days.get(table.name))
             for table in (READINGS, DEAD_LETTERS, FEATURES)
@@ -86,7 +87,7 @@ class LakeWriter:
         if not self.remembers and arrived.num_rows:
             self._remember_before(arrived, batch_id)
             known = position.last(self.readings.commits())
-            if known is not None and known.topic_id == self.topic_id:
+            if known is not None and known.topic_id == self.read.topic_id:
                 self.position = known
             self.remembers = True
         self.position = self.position.after(arrived)

@@ -42,7 +42,7 @@ class LimitsFile:
         """Take the live version over, if it is another than the one taken last.
 
         Raises:
-            LakeError: the table cannot be read or is empty; the file is as it was.
+            LakeError: the table cannot be read or is empty, or the disk is full; the file is as it was.
         """
         try:
             if self._table is None:
@@ -56,10 +56,13 @@ class LimitsFile:
             raise LakeError(f"the thresholds cannot be read from the lake: {error}") from None
         if not rows:
             raise LakeError(f"version {version} of the table thresholds has no rows; nothing could be judged by it")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".new")
-        fresh.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-        fresh.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self.path.with_suffix(".new")
+            fresh.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+            fresh.replace(self.path)
+        except OSError as error:
+            raise LakeError(f"version {version} of the thresholds cannot be kept in {self.path}: {error}") from None
         self._taken = version
         log.info("limits taken over", table_version=version, version=rows[0]["version"], rows=len(rows))
 

@@ -16,7 +16,7 @@ from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake import connections
 from sensorlake.errors import CheckpointError
 from sensorlake.settings import Settings
-from streaming import alerts, anomalies, checkpoints, limits, metrics, position, restarting
+from streaming import alerts, anomalies, checkpoints, limits, metrics, restarting
 from streaming.autoencoder import query as autoencoder
 from streaming.detect import query as detect
 from streaming.detect import seeds
@@ -24,6 +24,7 @@ from streaming.detect.champion import ForestFile
 from streaming.detect.processor import Detect
 from streaming.lake import LakeWriter
 from streaming.limits import LimitsFile
+from streaming.position import Position
 from streaming.sinks.delta import DeltaSink
 from streaming.sinks.influxdb import InfluxSink, anomaly_lines
 from streaming.sinks.postgres import PostgresSink
@@ -95,7 +96,7 @@ def start_lake(context: Context) -> StreamingQuery:
     _have_tables(context, READINGS, DEAD_LETTERS, FEATURES)
     path = _checkpoint(context, "lake", context.topics.raw, settings.lake_bucket)
     _require_progress(Lake.of(settings), path)
-    topic_id = checkpoints.made_for(settings.checkpoint_dir, "lake")["topic_id"]
+    topic_id, read = restarting.noted(settings.checkpoint_dir, "lake", context.topics.raw)
     writer: LakeWriter | None = None
 
     def write(batch: DataFrame, batch_id: int) -> None:
@@ -107,7 +108,7 @@ def start_lake(context: Context) -> StreamingQuery:
             max_message_bytes=settings.max_message_bytes,
             lateness_micros=settings.lateness_seconds * _SECOND_MICROS,
             remember_micros=settings.remember_seconds * _SECOND_MICROS,
-            topic_id=topic_id,
+            read=Position(topic_id or "", read),
             keep_days=retention.kept_days(settings),
         )
         writer(batch, batch_id)
@@ -246,7 +247,8 @@ def _require_progress(lake: Lake, path: Path) -> None:
         CheckpointError: this checkpoint of the lake query has not begun, and the tables hold what one before it wrote:
             they would get again what Kafka still has.
     """
-    if not checkpoints.has_begun(path) and position.last(lake.open(READINGS).history(1000)) is not None:
+    written = any("userMetadata" in commit for commit in lake.open(READINGS).history(1000))
+    if written and not checkpoints.has_begun(path):
         raise CheckpointError(
             f"query lake: there is no progress in {path}, and the tables in {lake.root} hold readings already; from "
             "the oldest messages on they would be stored again. With the stream stopped, `sensorlake checkpoints "

@@ -2,7 +2,8 @@
 
 Where the query goes on, and what nobody can read any more, is said. The old checkpoint is kept beside the new one.
 
-    lake                     after the last message that its tables hold, as their commits say
+    lake                     after the last message that its tables hold, as their commits or, of an older version,
+                             their rows say
     alerts, detect, and      at the oldest message that Kafka has: all they write has the ids that it had before, and
     the anomaly sinks        every sink knows those. Alerts come again on the topic; detect learns anew
     metrics, autoencoder     at the first commit of the lake's tables, under the same ids
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from contracts.topics import Topics
 from lakehouse.lake import Lake
-from lakehouse.tables import READINGS
+from lakehouse.tables import DEAD_LETTERS, READINGS
 from sensorlake.errors import CheckpointError
 from sensorlake.settings import Settings
 from streaming import checkpoints, position, topics
@@ -55,7 +56,6 @@ def restart(settings: Settings, query: str) -> Restarted:
     """Put the checkpoint of `query` aside and leave a new one that begins where nothing is lost or doubled.
 
     Raises:
-        CheckpointError: the lake's tables do not say how far they have got.
         StreamError: Kafka does not answer.
     """
     root = settings.checkpoint_dir
@@ -77,7 +77,7 @@ def require_messages(settings: Settings, query: str, topic: str) -> None:
     Raises:
         CheckpointError: Kafka has deleted messages of the topic that the query had not read.
     """
-    _, wanted = _noted(settings.checkpoint_dir, query, topic)
+    _, wanted = noted(settings.checkpoint_dir, query, topic)
     if wanted and (gap := _gap(wanted, topics.bounds(settings, topic))):
         spans = ", ".join(f"{number}: {first} to {end - 1}" for number, (first, end) in gap.items())
         raise CheckpointError(
@@ -94,8 +94,8 @@ def _begin(settings: Settings, query: str) -> Begin:
     topic = names.raw if query in _OF_RAW else names.anomaly
     bounds, topic_id = topics.bounds(settings, topic), topics.id_of(settings, topic)
     if query == "lake":
-        return of_lake(topic, bounds, topic_id, _stored(settings))
-    return of_others(topic, bounds, topic_id, *_noted(settings.checkpoint_dir, query, topic))
+        return of_lake(topic, bounds, topic_id, _stored(settings, bounds))
+    return of_others(topic, bounds, topic_id, *noted(settings.checkpoint_dir, query, topic))
 
 
 def of_lake(topic: str, bounds: Bounds, topic_id: str, stored: position.Position | None) -> Begin:
@@ -103,7 +103,8 @@ def of_lake(topic: str, bounds: Bounds, topic_id: str, stored: position.Position
     if stored is None:
         return Begin(topic, None, {}, remade=False)
     oldest = {partition: first for partition, (first, _) in bounds.items()}
-    if stored.topic_id != topic_id:
+    beyond = any(stored.offsets.get(partition, 0) > end for partition, (_, end) in bounds.items())
+    if beyond or stored.topic_id not in ("", topic_id):
         return Begin(topic, oldest, {}, remade=True)
     wanted = {partition: stored.offsets.get(partition, first) for partition, first in oldest.items()}
     offsets = {partition: max(wanted[partition], first) for partition, first in oldest.items()}
@@ -121,21 +122,23 @@ def _gap(wanted: Mapping[int, int], bounds: Bounds) -> dict[int, tuple[int, int]
     return {partition: span for partition, span in found.items() if span[0] < span[1]}
 
 
-def _stored(settings: Settings) -> position.Position | None:
-    table = Lake.of(settings).find(READINGS)
+def _stored(settings: Settings, bounds: Bounds) -> position.Position | None:
+    lake = Lake.of(settings)
+    table = lake.find(READINGS)
     if table is None:
         return None
     commits = table.history(_COMMITS)
+    notes = [json.loads(commit["userMetadata"]) for commit in commits if "userMetadata" in commit]
     found = position.last(commits)
-    if found is None and any("userMetadata" in commit for commit in commits):
-        raise CheckpointError(
-            "query lake: the table readings was written by a version of sensorlake that did not note how far it had "
-            "got. Move its tables readings, dead_letters and features away to begin at the oldest messages."
-        )
+    if found is None and notes:
+        newest = datetime.fromtimestamp(max(note.get("newest_received", 0) for note in notes) / 1e6, UTC)
+        letters = lake.find(DEAD_LETTERS)
+        written = [each.to_pyarrow_dataset() for each in (table, letters) if each is not None]
+        return position.of_rows(written, newest, [partition for partition, (_, end) in bounds.items() if end])
     return found
 
 
-def _noted(root: Path, query: str, topic: str) -> tuple[str | None, dict[int, int]]:
+def noted(root: Path, query: str, topic: str) -> tuple[str | None, dict[int, int]]:
     """The topic's id and the offsets that had been read, as far as an old checkpoint can be read."""
     try:
         noted_id = checkpoints.made_for(root, query).get("topic_id")

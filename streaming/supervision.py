@@ -28,11 +28,12 @@ WELL_AFTER_SECONDS = 120.0
 
 @dataclass
 class SupervisedQuery:
-    """One query and what became of it. `clock` counts seconds."""
+    """One query and what became of it. `clock` counts seconds; `explain` says on one line what went wrong."""
 
     name: str
     begin: Callable[[], StreamingQuery]
     clock: Callable[[], float] = time.monotonic
+    explain: Callable[[Exception | None], str] = lambda error: concise(error)  # noqa: PLW0108  it stands below
     query: StreamingQuery | None = None
     last_error: str | None = None
     refusal: CheckpointError | None = None
@@ -79,7 +80,7 @@ class SupervisedQuery:
         pause = min(FIRST_PAUSE_SECONDS * 2**doubled, LONGEST_PAUSE_SECONDS)
         self.failures += 1
         self.due_at = now + pause
-        self.last_error = str(error) if isinstance(error, CheckpointError) else concise(error)
+        self.last_error = str(error) if isinstance(error, CheckpointError) else self.explain(error)
         log.error("query failed", query=self.name, error=self.last_error, starts_again_in_s=pause)
 
 

@@ -1,8 +1,9 @@
-"""Disk: is there room for what comes?"""
+"""Disks: is there room for what comes?"""
 
-import shutil
 from pathlib import Path
 
+from stack import disks
+from stack.disks import Disk
 from stack.doctor.finding import Finding
 
 AREA = "disk"
@@ -12,19 +13,25 @@ LEAST_SHARE = 0.05
 
 
 def findings(folder: Path) -> list[Finding]:
-    place = next(path for path in (folder, *folder.parents) if path.exists())
-    usage = shutil.disk_usage(place)
-    return judged(place, usage.free, usage.total)
+    """Those of the data folder's disks that are full or soon will be."""
+    return [finding for disk in disks.of(folder) for finding in judged(disk)]
 
 
-def judged(place: Path, free: int, total: int) -> list[Finding]:
-    if free >= LEAST_BYTES and free >= LEAST_SHARE * total:
+def judged(disk: Disk) -> list[Finding]:
+    if disk.complaint is not None:
+        return [Finding(AREA, disk.complaint.partition(". ")[0], _why(disk), "make room there; what stopped goes on by itself")]
+    if disk.free >= LEAST_BYTES and disk.free >= LEAST_SHARE * disk.total:
         return []
     return [
         Finding(
             AREA,
-            f"{free / 2**30:.1f} GiB of {total / 2**30:.0f} GiB are free at {place}",
-            "Kafka and the stores stop when the disk is full, and the stream's checkpoints with them",
+            f"{disk.free / 2**30:.1f} GiB of {disk.total / 2**30:.0f} GiB are free at {disk.place}",
+            _why(disk),
             "make room, set SENSORLAKE_DATA_DIR to a larger disk, or keep less: SENSORLAKE_RAW_RETENTION_DAYS",
         )
     ]
+
+
+def _why(disk: Disk) -> str:
+    held = ", ".join(disk.holds) or "Kafka, the stores and the stream's checkpoints"
+    return f"what lies on it stops when it is full: {held}"

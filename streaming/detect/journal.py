@@ -17,10 +17,15 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
+
 from detection import fleet_bytes
 from detection.ensemble import Ensemble
 from detection.fleet import Fleet
+from sensorlake.errors import CheckpointError
 from streaming.detect import step
+
+log = structlog.get_logger(__name__)
 
 PART_BYTES = 4 << 20
 MOST_STEPS = 240
@@ -89,9 +94,7 @@ class Journal:
         stored = self._head.get()
         if stored is None:
             given = seed.read_bytes() if seed.is_file() else b""
-            return Known(
-                fleet_bytes.load(self._ensemble, given) if given else Fleet(self._ensemble), 0, _chained(given)
-            )
+            return Known(_fleet(self._ensemble, given), 0, _chained(given))
         head = Head(*stored)
         if at_hand is not None and (caught_up := self._caught_up(at_hand, head)) is not None:
             return caught_up
@@ -145,9 +148,12 @@ class Journal:
 
 
 def restored(ensemble: Ensemble, snapshot: Iterable[bytes], steps: Iterable[bytes]) -> Fleet:
-    """The fleet of a journal, from the parts of its snapshot and the steps since."""
-    parts = list(snapshot)
-    fleet = fleet_bytes.load(ensemble, b"".join(parts)) if parts else Fleet(ensemble)
+    """The fleet of a journal, from the parts of its snapshot and the steps since.
+
+    Raises:
+        CheckpointError: a later version made the snapshot.
+    """
+    fleet = _fleet(ensemble, b"".join(snapshot))
     _take(fleet, steps)
     return fleet
 
@@ -155,6 +161,21 @@ def restored(ensemble: Ensemble, snapshot: Iterable[bytes], steps: Iterable[byte
 def newest(fleet: Fleet) -> int:
     """The time of the newest reading of all, microseconds since 1970; 0 without one."""
     return max((int(cohort.state["last"].max()) for cohort in fleet.cohorts.values()), default=0)
+
+
+def _fleet(ensemble: Ensemble, stored: bytes) -> Fleet:
+    """The fleet of these bytes; one that knows no device where there are none."""
+    if not stored:
+        return Fleet(ensemble)
+    try:
+        return fleet_bytes.load(
+            ensemble, stored, lambda names: log.warning("detectors of another version begin anew", detectors=names)
+        )
+    except fleet_bytes.UnknownFormatError as error:
+        raise CheckpointError(
+            f"query detect: {error}; a later version of sensorlake wrote them. Start that version to go on. With the "
+            "stream stopped, `sensorlake checkpoints restart detect` begins a new checkpoint and says where."
+        ) from None
 
 
 def _take(fleet: Fleet, steps: Iterable[bytes]) -> None:

@@ -20,7 +20,7 @@ from streaming.detect.champion import ForestFile
 from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 
-_DEVICES, _CALM_SECONDS = 4, 90
+_DEVICES, _CALM_SECONDS, _WILD_SECONDS = 4, 90, 5
 _PATIENCE = 180.0
 
 
@@ -54,8 +54,9 @@ def first_anomaly(spark: SparkSession, settings: Settings, folder: Path) -> Mapp
 
 
 def _messages() -> Iterator[list[tuple[str, bytes]]]:
-    """Calm readings of some devices, then second by second such with fifty times the noise."""
-    random, start = np.random.default_rng(0), datetime.now(UTC) - timedelta(hours=1)
+    """Again and again a calm minute and a half of some devices and then seconds of fifty times the noise: the devices
+    would get used to noise that goes on, and may have done so before the forest is loaded."""
+    random, start = np.random.default_rng(0), datetime.now(UTC) - timedelta(days=1)
 
     def reading(device: int, second: int, noise: float) -> tuple[str, bytes]:
         at = (start + timedelta(seconds=second)).isoformat()
@@ -63,6 +64,7 @@ def _messages() -> Iterator[list[tuple[str, bytes]]]:
         body = {"device_id": f"d{device}", "sensor_id": f"s{device}", "timestamp": at, "metric": "t", "value": value}
         return f"d{device}", json.dumps(body).encode()
 
-    yield [reading(device, second, 1) for second in range(_CALM_SECONDS) for device in range(_DEVICES)]
-    for second in range(_CALM_SECONDS, 3600):
-        yield [reading(device, second, 50) for device in range(_DEVICES)]
+    period = _CALM_SECONDS + _WILD_SECONDS
+    for begin in range(0, 80_000, period):
+        noises = enumerate([1.0] * _CALM_SECONDS + [50.0] * _WILD_SECONDS, begin)
+        yield [reading(device, second, noise) for second, noise in noises for device in range(_DEVICES)]

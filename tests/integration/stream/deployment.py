@@ -13,13 +13,14 @@ from itertools import count
 
 import boto3
 import deltalake
-import pg8000.native
+import pg8000
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from influxdb_client import InfluxDBClient
 
 from contracts import identity
 from contracts.topics import Topics
+from lakehouse.postgres import connect
 from sensorlake.settings import PREFIX
 
 COMMAND = [sys.executable, "-c", "from sensorlake.command_line import main; main()"]
@@ -142,14 +143,7 @@ class Deployment:
         return total["valid"], total["dead_letters"], total["duplicates"]
 
     def in_postgres(self):
-        found = self.settings
-        connection = pg8000.native.Connection(
-            found.postgres_user,
-            password=found.postgres_password.get_secret_value(),
-            host=found.postgres_host,
-            port=found.postgres_port,
-            database=found.postgres_database,
-        )
+        connection = connect(self.settings, "tests")
         try:
             query = "select anomaly_id from stream.anomalies where device_id like :mine"
             return [row[0] for row in connection.run(query, mine=f"{self.name}%")]
