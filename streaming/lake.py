@@ -60,8 +60,8 @@ class LakeWriter:
     lateness_micros: int
     remember_micros: int
     read: Position = field(default_factory=lambda: Position("", {}))
-    """How far the checkpoint has got. Each commit of `readings` notes how far the tables have, so that a lost checkpoint
-    can begin where that one ended; those of version 0.1.0 did not, and then it counts from here."""
+    """How far the checkpoint has got. Each commit of `readings` notes how far the tables have, so that a lost
+    checkpoint can begin where that one ended; those of version 0.1.0 did not, and then it counts from here."""
     keep_days: Mapping[str, int] = field(default_factory=dict)
     """Table name -> how long its rows stay (lakehouse/retention.py)."""
     panes: Panes = field(default_factory=Panes)

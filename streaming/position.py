@@ -18,8 +18,8 @@ _NEWEST = (timedelta(hours=1), timedelta(days=1))
 
 @dataclass(frozen=True)
 class Position:
-    """`offsets`: by partition the one after the last that is stored. `topic_id`: in which topic of that name; empty where
-    nobody noted it."""
+    """`offsets`: by partition the one after the last that is stored. `topic_id`: in which topic of that name; empty
+    where nobody noted it."""
 
     topic_id: str
     offsets: Mapping[int, int]

@@ -148,7 +148,9 @@ def test_a_detector_that_is_new_begins_anew_and_the_others_go_on(ensemble) -> No
     old = Ensemble(ensemble.detectors[:1], training=standard.TRAINING)
     fleet = Fleet(old)
     fleet.judge(some(readings, readings.time < START + 100 * SECOND))
-    loaded = fleet_bytes.load(ensemble, fleet_bytes.dump(fleet))
+    told = []
+    loaded = fleet_bytes.load(ensemble, fleet_bytes.dump(fleet), told.append)
+    assert told == [sorted(ensemble.names[1:])]
     stored, upgraded = fleet.cohorts[2].state, loaded.cohorts[2].state
     for name, array in stored.items():
         np.testing.assert_array_equal(upgraded[name], array)

@@ -41,6 +41,13 @@ def test_one_made_before_a_fact_was_noted_is_refused(tmp_path):
         checkpoints.folder(tmp_path, "lake", MADE_FOR)
 
 
+def test_one_of_a_later_version_is_refused_and_names_the_ways_out(tmp_path):
+    checkpoints.folder(tmp_path, "lake", MADE_FOR | {"encoding": "2"})
+    with pytest.raises(CheckpointError, match=r"by a later version.*notes encoding.*checkpoints restart lake"):
+        checkpoints.folder(tmp_path, "lake", MADE_FOR)
+    assert checkpoints.made_for(tmp_path, "lake")["encoding"] == "2"
+
+
 def test_a_foreign_folder_is_refused_and_left_as_it_is(tmp_path):
     (tmp_path / "lake" / "offsets").mkdir(parents=True)
     with pytest.raises(CheckpointError, match="does not say what it was made for"):

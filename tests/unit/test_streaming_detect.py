@@ -17,6 +17,7 @@ from contracts.shapes import json_schema
 from detection import fleet_bytes, standard
 from detection.fleet import Fleet
 from detection.messages import Readings
+from sensorlake.errors import CheckpointError
 from streaming import anomalies
 from streaming.detect import journal, processor, reshard, step
 from tests.detect_rows import HOUR, SECOND, START, WEEK, frame, rows
@@ -217,6 +218,14 @@ def test_a_new_shard_begins_from_its_seed_and_needs_it_no_longer(tmp_path):
     forget_the_worker()
     found |= ids_of(tester.testInPandas(7, frame(whole[200:])))
     assert found == offline(whole)
+
+
+def test_a_fleet_of_a_later_version_is_refused_with_the_command(tmp_path):
+    (tmp_path / "7.fleet").write_bytes(b'\0\0\0\x0d{"format":99}')
+    processor._at_hand.clear()
+    tester = TwsTester(processor.Detect(tmp_path, WEEK))
+    with pytest.raises(CheckpointError, match=r"a later version.*`sensorlake checkpoints restart detect`"):
+        tester.testInPandas(7, frame(rows()))
 
 
 def test_fleets_are_divided_anew_without_loss():
