@@ -33,9 +33,11 @@ identifier=sensorlake
     head += """
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-
+"""
+    head += f"""
 [rpcinterface:endurance]
 supervisor.rpcinterface_factory = stack.endurance:begin
+root = {_plain(layout.root)}
 """
     return head + "".join(_section(layout, program) for program in programs)
 

@@ -63,9 +63,7 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         forest = ForestFile.of(settings)
         context = Context(spark, settings, made, topics.cluster_id(settings), limits, forest)
         explain = partial(full_disks.explained, settings)
-        queries = [
-            SupervisedQuery(name, lambda start=QUERIES[name]: start(context), explain=explain) for name in names
-        ]
+        queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context), explain=explain) for name in names]
         try:
             _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json", lease)
         finally:

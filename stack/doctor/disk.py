@@ -18,8 +18,8 @@ def findings(folder: Path) -> list[Finding]:
 
 
 def judged(disk: Disk) -> list[Finding]:
-    if disk.complaint is not None:
-        return [Finding(AREA, disk.complaint.partition(". ")[0], _why(disk), "make room there; what stopped goes on by itself")]
+    if disk.is_full:
+        return [Finding(AREA, f"the disk at {disk.place} is full: {disk.room}", _why(disk), disks.REMEDY)]
     if disk.free >= LEAST_BYTES and disk.free >= LEAST_SHARE * disk.total:
         return []
     return [

@@ -1,5 +1,6 @@
 """InfluxDB 2: the recent metrics, quick to chart. Set up over its HTTP API with a generated token."""
 
+import sys
 from functools import partial
 
 from sensorlake.errors import StackError
@@ -19,6 +20,7 @@ class Influxdb:
     def prepare(self, stack: Stack) -> Program:
         folder = make_private(stack.data_of(self.name))
         command = [
+            *(sys.executable, "-m", "stack.influxdb_start", str(folder / "engine")),
             str(servers.find_influxd()),
             f"--http-bind-address=127.0.0.1:{stack.ports['influxdb']}",
             f"--bolt-path={folder / 'influxd.bolt'}",

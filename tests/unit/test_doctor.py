@@ -13,7 +13,9 @@ from pydantic import SecretStr
 from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
 from stack import env_file
+from stack.disks import Disk
 from stack.doctor import clock, disk, file_modes, listeners, passwords, transport, versions
+from stack.doctor.finding import Finding
 from stack.doctor.listeners import Listener
 from stack.supervisor_config import MARKER
 
@@ -126,10 +128,14 @@ def test_only_what_crosses_a_network_must_be_encrypted(own: Settings):
 
 
 def test_a_disk_that_is_nearly_full_is_found(tmp_path: Path):
-    gigabyte = 2**30
-    assert disk.judged(tmp_path, 50 * gigabyte, 100 * gigabyte) == []
-    assert "4.0 GiB of 10 GiB are free" in disk.judged(tmp_path, 4 * gigabyte, 10 * gigabyte)[0].what
-    assert "10.0 GiB of 1000 GiB are free" in disk.judged(tmp_path, 10 * gigabyte, 1000 * gigabyte)[0].what
+    def judged(free: int, total: int) -> list[Finding]:
+        return disk.judged(Disk(tmp_path, ("kafka",), free * 2**30, total * 2**30))
+
+    assert judged(50, 100) == []
+    assert "4.0 GiB of 10 GiB are free" in judged(4, 10)[0].what
+    assert "10.0 GiB of 1000 GiB are free" in judged(10, 1000)[0].what
+    assert judged(0, 1000)[0].what == f"the disk at {tmp_path} is full: 0 of 1024000 MB free"
+    assert judged(0, 1000)[0].why == "what lies on it stops when it is full: kafka"
 
 
 def test_clocks_that_differ_are_found():

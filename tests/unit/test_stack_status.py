@@ -62,7 +62,7 @@ def test_restarts_are_those_that_nobody_asked_for() -> None:
 
 def test_nothing_running_is_a_whole_status_too(fresh: Settings) -> None:
     found = status.status(fresh)
-    assert set(found) == {"services", "queries", "credentials_file"}
+    assert set(found) == {"services", "queries", "disks", "credentials_file"}
     assert list(found["services"]) == [
         *("kafka", "minio", "postgres", "influxdb"),
         *("dagster-code", "dagster-daemon", "dagster", "model-server"),

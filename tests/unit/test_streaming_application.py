@@ -41,12 +41,24 @@ def test_two_streams_on_the_same_checkpoints_would_write_each_table_twice(settin
 def test_the_report_is_whole_at_any_moment_and_names_each_query(tmp_path):
     path = tmp_path / "run" / "queries.json"
     queries = [SupervisedQuery(name, lambda: None) for name in ("alerts", "lake")]
-    for _ in range(2):
+    for _ in range(3):
         application.write_report(path, queries)
     document = json.loads(path.read_text("utf-8"))
     assert document["queries"].keys() == {"alerts", "lake"}
     assert document["queries"]["lake"].keys() >= {"state", "batch", "input_rate", "lag", "last_error"}
-    assert [file.name for file in path.parent.iterdir()] == ["queries.json"]
+    # The one beside it holds the room that the next needs.
+    assert sorted(file.name for file in path.parent.iterdir()) == ["queries.json", "queries.new"]
+
+
+def test_a_report_that_cannot_be_written_ends_nothing(tmp_path):
+    (tmp_path / "run").write_text("a file where its folder would be", "utf-8")
+    stop = threading.Event()
+
+    def run():
+        stop.set()
+        return SimpleNamespace(isActive=True, lastProgress=None)
+
+    assert tend(stop, ("alerts", run), tmp_path=tmp_path / "run") == {"alerts": "running"}
 
 
 def refused():

@@ -10,19 +10,34 @@ from sensorlake.settings import PREFIX, Settings
 from stack import leftovers, selection
 from stack.up import bring_down, bring_up
 
-pytest.register_assert_rewrite("tests.integration.stream.deployment", "tests.faults.stream.accounts")
+pytest.register_assert_rewrite(
+    "tests.integration.stream.deployment", "tests.faults.stream.accounts", "tests.faults.stream.disks"
+)
 
-from tests.faults.stream.life import Life  # noqa: E402  assertions are rewritten from here on
+from tests.faults.stream.disks import Disks  # noqa: E402  assertions are rewritten from here on
+from tests.faults.stream.life import Life  # noqa: E402
 from tests.integration.stream.deployment import Deployment  # noqa: E402
 
 
 @pytest.fixture(scope="package")
-def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def disks() -> Iterator[Disks]:
+    """A disk for each server, and one for the stream."""
+    made = Disks()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="package")
+def own_servers(tmp_path_factory: pytest.TempPathFactory, disks: Disks) -> Iterator[Settings]:
     """Kafka, MinIO, PostgreSQL and InfluxDB in a folder of their own."""
     with pytest.MonkeyPatch.context() as patch:
         for variable in [name for name in os.environ if name.startswith(PREFIX)]:
             patch.delenv(variable)
         settings = settings_module.load(tmp_path_factory.mktemp("faults") / "data")
+        for name in selection.SERVERS:
+            disks.mount(name, settings.data_dir / name)
         try:
             yield bring_up(settings, list(selection.SERVERS))
         finally:
@@ -31,8 +46,10 @@ def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="package")
-def one_life(own_servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    life = Life(Deployment(own_servers, tmp_path_factory.mktemp("faults-stream")))
+def one_life(own_servers: Settings, tmp_path_factory: pytest.TempPathFactory, disks: Disks) -> Iterator[Life]:
+    folder = tmp_path_factory.mktemp("faults-stream")
+    disks.mount("stream", folder)
+    life = Life(Deployment(own_servers, folder))
     try:
         yield life
     finally:
