@@ -26,7 +26,7 @@ from detection.cohort import Cohort
 from detection.fleet import Fleet
 from sensorlake.errors import CheckpointError
 from sensorlake.settings import Settings
-from streaming import checkpoints
+from streaming import checkpoints, state_paths
 from streaming.detect import journal, query, seeds
 from streaming.detect.journal import Head
 
@@ -81,6 +81,7 @@ def _write(spark: SparkSession, old: Path, fresh: Path, made_for: dict[str, str]
 
 def stored_fleets(spark: SparkSession, checkpoint: Path) -> list[Fleet]:
     """The fleet of each shard after the last finished batch."""
+    state_paths.settle(checkpoint)
     # Spark begins what finds state stores with its queries, of which this session has none.
     spark.streams.active  # noqa: B018
     ensemble = standard.ensemble()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sensorlake.errors import CheckpointError
 from sensorlake.settings import Settings
-from streaming import checkpoints
+from streaming import checkpoints, state_paths
 
 QUERY = "detect"
 UNFINISHED = "detect.resharded"
@@ -35,7 +35,9 @@ def checkpoint(settings: Settings, made_for: Mapping[str, str]) -> Path:
             f"query {QUERY}: its checkpoint {root / QUERY} has {found} shards, and SENSORLAKE_DETECT_SHARDS is "
             f"{settings.detect_shards}. {_REPAIR}; or go back to {found}."
         )
-    return checkpoints.folder(root, QUERY, {**made_for, SHARDS: str(settings.detect_shards)})
+    path = checkpoints.folder(root, QUERY, {**made_for, SHARDS: str(settings.detect_shards)})
+    state_paths.settle(path)
+    return path
 
 
 def folder(checkpoint: Path) -> Path:

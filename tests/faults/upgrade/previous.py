@@ -1,0 +1,91 @@
+"""The release before, run from its own tree by the packages of today."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import tomllib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sensorlake.settings import PREFIX
+from tests.integration.stream.deployment import COMMAND
+
+VERSION, COMMIT = "0.1.0", "108a29f8b451d4dea5bf59cd4fa438bfbe67509c"
+ROOT = Path(__file__).parents[3]
+SECONDS = 300.0
+
+
+class Previous:
+    """Commands of the release before."""
+
+    def __init__(self, tree: Path) -> None:
+        self.tree = tree
+
+    def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        done = self.try_to_run(*arguments, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def try_to_run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.tree,
+            env=self._environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def start(self, *arguments: str, log: Path, **variables: str) -> "subprocess.Popen[bytes]":
+        with log.open("ab") as file:
+            return subprocess.Popen(
+                [*COMMAND, *arguments], cwd=self.tree, env=self._environment(variables), stdout=file, stderr=file
+            )
+
+    def python(self, code: str, **variables: str) -> None:
+        """Run lines of Python among its modules."""
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command,
+            cwd=self.tree,
+            env=self._environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _environment(self, variables: dict[str, str]) -> dict[str, str]:
+        """Its modules stand before those that are installed."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        return own | variables | {"PYTHONPATH": str(self.tree)}
+
+
+def extracted(folder: Path) -> Previous:
+    """From the history of this clone; where that does not reach so far back, the test is skipped."""
+    done = subprocess.run(["git", "-C", str(ROOT), "archive", COMMIT], capture_output=True, check=False)
+    if done.returncode:
+        why = done.stderr.decode(errors="replace").strip()
+        pytest.skip(
+            f"this clone does not hold version {VERSION}, commit {COMMIT[:7]} ({why}): `git fetch --unshallow` gets it"
+        )
+    with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    assert packages(folder).items() & packages(ROOT).items() == {
+        (name, version) for name, version in packages(folder).items() if name in packages(ROOT)
+    }, f"version {VERSION} needs an environment of its own: its uv.lock pins other versions than today's"
+    return Previous(folder)
+
+
+def packages(tree: Path) -> dict[str, Any]:
+    """What the lock of a tree pins; sensorlake itself is not among them."""
+    with (tree / "uv.lock").open("rb") as file:
+        return {
+            each["name"]: each.get("version") for each in tomllib.load(file)["package"] if each["name"] != "sensorlake"
+        }
