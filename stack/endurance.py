@@ -1,8 +1,7 @@
 """What makes supervisord and its programs outlive a full disk. It is loaded by supervisord itself, as an extension of
 its interface.
 
-    a line of a log that cannot be written    is lost. As supervisord comes, it would close that log for good, and the
-                                              program would stand still as soon as its pipe is full
+    a line of a log that cannot be written    is lost; as it comes, supervisord ends when it cannot complain of it
     a program that was given up               is started again within a minute, for ever
     InfluxDB, once there is room again        is started anew: after one failed write to its log of writes it refuses
                                               all others until it ends

@@ -47,8 +47,11 @@ class SupervisedQuery:
         `refusal` says why going on would lose or repeat messages without a word: only the user can decide.
         """
         now = self.clock()
+        is_well = self.query is not None and now - self.started_at > WELL_AFTER_SECONDS
+        if self.query is not None and self.query.isActive and is_well:
+            self.last_error = None
         if self.query is not None and not self.query.isActive:
-            if now - self.started_at > WELL_AFTER_SECONDS:
+            if is_well:
                 self.failures = 0
             self._note(now, self.query.exception())
             self.query = None

@@ -12,6 +12,7 @@ from stack.program import Program
 from tests.faults.stream.disks import Disk, Disks
 
 TALKER = 'while :; do i=$((i+1)); printf "%01000d\\n" $i; echo $i > "$0.new"; mv "$0.new" "$0"; sleep 0.002; done'
+Start = Callable[[list[str]], Layout]
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 @pytest.fixture
-def supervised(disk: Disk) -> Iterator[Callable[[list[str]], Layout]]:
+def supervised(disk: Disk) -> Iterator[Start]:
     """Starts the supervisor of a stack on the disk with one program."""
     layout = Layout(disk.folder)
 
@@ -46,35 +47,51 @@ def wait_until(what: str, true: Callable[[], bool], seconds: float = 60.0) -> No
         time.sleep(0.05)
 
 
-def test_a_program_whose_log_has_no_room_goes_on(
-    disk: Disk, supervised: Callable[[list[str]], Layout], tmp_path: Path
-) -> None:
+def test_a_program_whose_log_has_no_room_goes_on(disk: Disk, supervised: Start, tmp_path: Path) -> None:
     count = tmp_path / "count"
     layout = supervised(["sh", "-c", TALKER, str(count)])
-
-    def said() -> int:
-        return int(count.read_text("ascii") or 0) if count.is_file() else 0
-
-    wait_until("its first lines", lambda: said() > 50)
+    wait_until("its first lines", lambda: lines(count) > 50)
     pid = supervisor.processes(layout)["talker"].pid
     with disk.full():
-        wait_until("its log to be full", lambda: disk_is_full(layout))
-        before = said()
-        wait_until("lines of which the pipe could not hold a third", lambda: said() > before + 200)
+        wait_until("its log to be full", lambda: log_stands(layout))
+        before = lines(count)
+        wait_until("lines of which the pipe could not hold a third", lambda: lines(count) > before + 200)
         assert supervisor.processes(layout)["talker"].pid == pid
     size = layout.log_of("talker").stat().st_size
     wait_until("its log to grow again", lambda: layout.log_of("talker").stat().st_size > size)
 
 
-def disk_is_full(layout: Layout) -> bool:
+def test_supervisord_as_it_comes_would_end(
+    disk: Disk, supervised: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot write its complaint that it cannot write, and leaves all its programs without a supervisor."""
+    render = supervisor_config.render
+    section = "[rpcinterface:endurance]\nsupervisor.rpcinterface_factory = stack.endurance:begin\n"
+    assert section in render(Layout(disk.folder), [])
+    monkeypatch.setattr(
+        supervisor_config,
+        "render",
+        lambda *given: render(*given).replace(f"{section}root = {disk.folder}\n", ""),
+    )
+    layout = supervised(["sh", "-c", TALKER, str(tmp_path / "count")])
+    with disk.full():
+        wait_until("the supervisor to end", lambda: not supervisor.is_running(layout))
+
+
+def lines(count: Path) -> int:
+    """How many lines the program has written so far."""
+    return int(count.read_text("ascii") or 0) if count.is_file() else 0
+
+
+def log_stands(layout: Layout) -> bool:
     before = layout.log_of("talker").stat().st_size
-    time.sleep(0.2)  # a hundred lines
+    time.sleep(0.5)  # time for a hundred lines
     return layout.log_of("talker").stat().st_size == before
 
 
 @pytest.mark.long
 def test_a_program_that_was_given_up_is_started_again_within_a_minute(
-    supervised: Callable[[list[str]], Layout], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    supervised: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     render = supervisor_config.render
     monkeypatch.setattr(

@@ -136,13 +136,37 @@ def test_only_the_query_that_failed_starts_again():
         one.tend()
     sink_source.started[-1].fail("401 Unauthorized")
     for _ in range(10):
-        clock.now += 60
-        sink.clock.now += 60
+        clock.now += 6
+        sink.clock.now += 6
         lake.tend()
         sink.tend()
     assert (lake_source.tries, sink_source.tries) == (1, 2)
     assert lake.report()["last_error"] is None
     assert sink.report()["last_error"] == "401 Unauthorized"
+
+
+def test_an_error_is_shown_until_the_query_has_long_been_well():
+    query, clock, source = supervised()
+    query.tend()
+    source.started[-1].fail("disk full")
+    query.tend()
+    seconds_until_next_try(query, clock, source)
+    for seconds, shown in ((100, "disk full"), (21, None)):
+        clock.now += seconds
+        query.tend()
+        assert query.report()["last_error"] == shown
+    source.started[-1].fail("disk full again")
+    query.tend()
+    assert (query.report()["last_error"], query.failures) == ("disk full again", 1)
+
+
+def test_a_query_says_what_went_wrong_as_it_was_told_to():
+    query, _, source = supervised()
+    query.explain = lambda error: f"in words: {error}"
+    query.tend()
+    source.started[-1].fail("ENOSPC")
+    query.tend()
+    assert query.report()["last_error"] == "in words: ENOSPC"
 
 
 def test_a_failed_query_is_shown_as_such_until_it_runs_again():

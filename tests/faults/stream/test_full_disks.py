@@ -5,9 +5,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import pg8000.exceptions
+import pg8000.native
 import pytest
 
 from sensorlake.settings import Settings
+from stack import credentials
 from tests.faults.stream import accounts
 from tests.faults.stream.disks import Disk, Disks
 from tests.faults.stream.life import Life
@@ -135,6 +138,43 @@ def test_a_full_disk_of_a_store(own_servers: Settings, life: Life, small: Disks,
         caught_up(life)
         load.last(5)
     balanced(life)
+
+
+@pytest.mark.long
+def test_a_full_disk_as_postgresql_needs_a_new_log_file(own_servers: Settings, life: Life, small: Disks) -> None:
+    """Without room for its log of writes it ends at once, and then cannot start."""
+    with Load(life.deployment, steady(life.deployment), RATE) as load:
+        load.last(5)
+        with small["postgres"].full():
+            life.tell(f"the disk of postgres is full; asked for a new log file, it said: {new_log_file(own_servers)}")
+            for _ in range(3):
+                load.last(10)
+                postgres = ask(life, "status", own_servers.data_dir)["services"]["postgres"]
+                life.tell(f"status: postgres {postgres['state']}, restarts: {postgres['restarts']}")
+                life.tell(f"status of the query: {life.deployment.queries()['postgres']}")
+            require_said(life, small["postgres"], own_servers.data_dir, "postgres")
+        life.tell("room again")
+        caught_up(life)
+        load.last(5)
+    balanced(life)
+
+
+def new_log_file(servers: Settings) -> str:
+    """Have PostgreSQL begin one, as it does by itself every 16 MB; what it said."""
+    password = credentials.ensure(servers).postgres_admin_password
+    try:
+        connection = pg8000.native.Connection(
+            "postgres", port=servers.postgres_port, password=password, database=servers.postgres_database, timeout=20
+        )
+        try:
+            for _ in range(20):  # a few files may lie ready
+                connection.run("select pg_switch_wal()")
+                connection.run("select pg_logical_emit_message(true, 'tests', 'begins it')")
+        finally:
+            connection.close()
+    except (pg8000.exceptions.Error, OSError) as error:
+        return str(error)
+    return "it had room"
 
 
 @pytest.mark.long
