@@ -120,6 +120,7 @@ def test_a_full_disk_under_the_checkpoints(life: Life, small: Disks) -> None:
 )
 def test_a_full_disk_of_a_store(own_servers: Settings, life: Life, small: Disks, store: str) -> None:
     before = life.failures()
+    restarts = ask(life, "status", own_servers.data_dir)["services"][store]["restarts"]
     with Load(life.deployment, steady(life.deployment), RATE) as load:
         load.last(5)
         with small[store].full():
@@ -137,6 +138,8 @@ def test_a_full_disk_of_a_store(own_servers: Settings, life: Life, small: Disks,
         life.tell("room again")
         caught_up(life)
         load.last(5)
+    if store == "influxdb":
+        assert ask(life, "status", own_servers.data_dir)["services"][store]["restarts"] == restarts + 1
     balanced(life)
 
 
