@@ -20,6 +20,11 @@ _ASKING = """{
     ... on Sensors { results { sensorState { id selectorId status } } } }
   schedulesOrError(repositorySelector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__"}) {
     ... on Schedules { results { scheduleState { id selectorId status } } } } }"""
+_SET_CURSOR = """mutation($sensor: SensorSelector!, $cursor: String!) {
+  setSensorCursor(sensorSelector: $sensor, cursor: $cursor) { __typename } }"""
+_START_SENSOR = "mutation($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename } }"
+_TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor {
+  sensorState { ticks(limit: 20) { status timestamp runKeys } } } } }"""
 _STOP_SENSOR = "mutation($id: String!) { stopSensor(id: $id) { __typename } }"
 _STOP_SCHEDULE = "mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
 _RUNS = """{ runsOrError(limit: 5) { ... on Runs { results { runId status tags { key value } } } } }"""
@@ -47,6 +52,17 @@ class DagsterPages:
         for state in (each["scheduleState"] for each in found["schedulesOrError"]["results"]):
             told = self.ask(_STOP_SCHEDULE, id=state["id"])["stopRunningSchedule"]["__typename"]
             assert told == "ScheduleStateResult"
+
+    def begin_asking(self, sensor: str, cursor: str) -> None:
+        """Switch one sensor on, from this cursor on."""
+        for query, given in ((_SET_CURSOR, {"cursor": cursor}), (_START_SENSOR, {})):
+            (told,) = self.ask(query, sensor=_selector(sensor), **given).values()
+            assert told["__typename"] == "Sensor", told
+
+    def ticks(self, sensor: str) -> list[dict[str, Any]]:
+        """Status, timestamp and run keys of its last ticks, the newest first; nothing while the server is away."""
+        found = self.ask(_TICKS, sensor=_selector(sensor)).get("sensorOrError", {})
+        return list(found.get("sensorState", {}).get("ticks", []))
 
     def launch(self, asset: str, day: str, *, checks: bool) -> str:
         """Start a run of `asset` for one day, with all of its checks or none; its id."""
@@ -83,3 +99,7 @@ class DagsterPages:
         """How each check of `asset` ended on what was written last."""
         found = self.ask(_CHECKS, asset=asset)["assetNodeOrError"]["assetChecksOrError"]["checks"]
         return {each["name"]: (each["executionForLatestMaterialization"] or {}).get("status") for each in found}
+
+
+def _selector(sensor: str) -> dict[str, str]:
+    return {"repositoryLocationName": "sensorlake", "repositoryName": "__repository__", "sensorName": sensor}

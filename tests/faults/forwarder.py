@@ -35,6 +35,11 @@ class Forwarder:
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
+    def strike(self, fatal: bytes, kill: Callable[[], None]) -> None:
+        """Kill at this request as well, once more."""
+        self._fatal, self._kill = fatal, kill
+        self.struck.clear()
+
     def reopen(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()

@@ -66,6 +66,7 @@ def test_the_rows_of_the_lake_tell_what_its_checkpoint_says(root: Path, lake: La
     assert read
     assert position.last(lake.open(READINGS).history()) is None
     assert position.of_rows(tables, newest, read).offsets == read
+    assert position.of_rows(tables[:1], newest, read).offsets != read, "the last message of all was no reading"
 
 
 def test_detect_knows_the_devices_and_only_drift_begins_anew(stored: Path) -> None:
