@@ -1,7 +1,7 @@
 """What a sensor more costs: the same total rate from more and more sensors, each with limits of its own.
 
 A fresh stack for each size. Costs: CPU a million readings, memory, disk a million readings, the detectors' state, rows
-of thresholds and the file that the alerts query spreads to its tasks at each batch. None may grow faster than linearly.
+of thresholds and the file from which the alerts query takes its limits. None may grow faster than linearly.
 """
 
 import time

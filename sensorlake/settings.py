@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     queries: str = Field(default="all", pattern=r"^[a-z]+(,[a-z]+)*$")
     spark_cores: int = Field(default=4, ge=4, le=512)
     spark_driver_memory: str = Field(default="2g", pattern=r"^\d+[mg]$")
-    alerts_batch_seconds: int = Field(default=50, ge=5, le=60)
+    alerts_batch_seconds: int = Field(default=50, ge=5, le=600)
     detect_trigger_seconds: float = Field(default=0.4, ge=0, le=600)
     detect_shards: int = Field(default=2, ge=1, le=256)
     detect_forget_hours: int = Field(default=168, ge=1, le=100_000)

@@ -10,16 +10,17 @@ from pyspark.sql import functions as F
 
 from contracts.avro import field_names
 from contracts.topics import Topics
-from streaming import identity, validation, verdict
+from streaming import identity, limits, validation, verdict
 
 JSON_FORMAT = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "ignoreNullFields": "false"}
 
 
-def outgoing(raw: DataFrame, thresholds: DataFrame, topics: Topics, max_message_bytes: int) -> DataFrame:
-    """Kafka rows -> rows for the Kafka sink: topic, key, value, headers."""
+def outgoing(raw: DataFrame, topics: Topics, max_message_bytes: int) -> DataFrame:
+    """Kafka rows -> rows for the Kafka sink: topic, key, value, headers; judged by the limits that are registered."""
     rows = validation.exploded(validation.judge(raw, max_message_bytes))
     rejected = F.col("dq_reason").isNotNull()
-    scored = verdict.with_limits(rows, thresholds).withColumn("detector", verdict.detector())
+    limited = rows.withColumn("limits", limits.of("device_id", "metric"))
+    scored = limited.withColumn("detector", verdict.detector())
     kept = scored.where(rejected | F.col("detector").isNotNull())
     no_headers = F.lit(None).cast("array<struct<key:string,value:binary>>")
     return kept.select(

@@ -2,30 +2,36 @@
 
 The lane must not depend on the lake. Joined with the Delta table itself, each new real-time batch would wait 0.4 s for
 the table's log to be read and planned, and fail while the storage is away. So a thread takes each published version
-over into a file, whole, and Spark reads that anew at each batch. A version that cannot be read, or has no rows, leaves
-the last good one in force.
+over into a file, whole, and a function in Java (decoder/Limits.java) has what stands in it in memory. A version that
+cannot be read, or has no rows, leaves the last good one in force.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 import structlog
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lakehouse.lake import Lake
 from lakehouse.tables import THRESHOLDS
+from lakehouse.thresholds import ANY_DEVICE
 from sensorlake.errors import LakeError
+from streaming.decoder.jar import LIMITS
 from streaming.following import Following
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 5.0
-_FIGURES = ("lower", "upper", "mean", "stddev", "z_limit")
-_NAMES = ["device_id", "metric", *_FIGURES, "version"]
-_DDL = f"device_id STRING, metric STRING, {', '.join(f'{name} DOUBLE' for name in _FIGURES)}, version BIGINT"
+FIGURES = ("lower", "upper", "mean", "stddev", "z_limit")
+_NAMES = ["device_id", "metric", *FIGURES, "version"]
+_SHAPE = f"{', '.join(f'{name} DOUBLE' for name in FIGURES)}, version BIGINT"
+_FIND = "sensorlake_limits"
 
 
 class LimitsFile:
@@ -57,10 +63,7 @@ class LimitsFile:
         if not rows:
             raise LakeError(f"version {version} of the table thresholds has no rows; nothing could be judged by it")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_suffix(".new")
-            fresh.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-            fresh.replace(self.path)
+            write(self.path, rows)
         except OSError as error:
             raise LakeError(f"version {version} of the thresholds cannot be kept in {self.path}: {error}") from None
         self._taken = version
@@ -75,13 +78,28 @@ class LimitsFile:
         self._following.close()
 
 
-def read(spark: SparkSession, path: Path) -> DataFrame:
-    """The limits in the file, read again whenever the frame is computed: at each batch of a real-time query.
+def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Put the limits in place of those before, as a whole. A figure that is no finite number is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    fresh.replace(path)
 
-    Spark remembers the files of a data source from one batch to the next, but not what a command printed.
-    """
-    context, jvm = spark.sparkContext._jsc, spark._jvm
-    once = context.parallelize(jvm.java.util.List.of(""), 1)
-    lines = once.pipe(jvm.java.util.List.of("cat", str(path)))
-    schema = spark._jsparkSession.parseDataType(StructType.fromDDL(_DDL).json())
-    return DataFrame(spark._jsparkSession.read().schema(schema).json(lines), spark)
+
+def register(spark: SparkSession, path: Path) -> None:
+    """Have `of` answer by the file `path` in frames that are made from now on."""
+    jvm = spark._jvm
+    figures = spark.sparkContext._gateway.new_array(jvm.java.lang.String, len(FIGURES))
+    for place, name in enumerate(FIGURES):
+        figures[place] = name
+    shape = spark._jsparkSession.parseDataType(StructType.fromDDL(_SHAPE).json())
+    find = getattr(jvm, LIMITS)(str(path), ANY_DEVICE, figures)
+    # What it answers changes with the file; one that does not change Spark would call anew for each use of an answer.
+    changing = jvm.org.apache.spark.sql.functions.udf(find, shape).asNondeterministic()
+    spark._jsparkSession.udf().register(_FIND, changing)
+
+
+def of(device: str, metric: str) -> Column:
+    """The figures and the version that hold for the device and metric in these columns: those of its own, else those of
+    the metric for any device, else null."""
+    return F.call_udf(_FIND, F.col(device), F.col(metric))

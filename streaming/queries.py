@@ -54,10 +54,10 @@ Start = Callable[[Context], StreamingQuery]
 def start_alerts(context: Context) -> StreamingQuery:
     settings, topics = context.settings, context.topics
     _have_limits(context)
-    live = limits.read(context.spark, context.limits.path)
+    limits.register(context.spark, context.limits.path)
     # The broker answers every 5 ms at most, and not at each message.
     raw = _kafka(context, topics.raw, {"kafka.fetch.min.bytes": "65536", "kafka.fetch.max.wait.ms": "5"})
-    rows = alerts.outgoing(raw, live, topics, settings.max_message_bytes)
+    rows = alerts.outgoing(raw, topics, settings.max_message_bytes)
     writer = (
         rows.writeStream.format("kafka")
         .options(**connections.kafka_of_spark(settings))

@@ -1,4 +1,4 @@
-"""Judges one reading by the limits of its device and metric.
+"""Judges one reading by the limits of its device and metric, which stand in its column `limits`.
 
     detector     fires where                                      score            threshold
     hard_limit   value < lower or value > upper                   the value        the limit it broke
@@ -7,32 +7,13 @@
 A reading that breaks a hard limit is not judged by its z-score as well: one reading, one alert.
 """
 
-import math
-
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehouse.thresholds import ANY_DEVICE
-
-_LIMITS = ("lower", "upper", "mean", "stddev", "z_limit", "version")
+from streaming.limits import FIGURES
 
 HARD_LIMIT = "hard_limit"
 Z_SCORE = "z_score"
-
-
-def with_limits(readings: DataFrame, thresholds: DataFrame) -> DataFrame:
-    """Readings (or rows without a metric, which get none) plus `limits`: the row of their device and metric, else
-    that of their metric for any device, else null."""
-    # To Spark NaN is the largest number: every value would be below a limit of NaN.
-    limits = F.struct(*[F.nullif(F.col(name), F.lit(math.nan)).alias(name) for name in _LIMITS[:-1]], "version")
-    own = thresholds.where(F.col("device_id") != ANY_DEVICE).select("device_id", "metric", limits.alias("own_limits"))
-    shared = thresholds.where(F.col("device_id") == ANY_DEVICE).select("metric", limits.alias("shared_limits"))
-    return (
-        readings.join(F.broadcast(own), ["device_id", "metric"], "left")
-        .join(F.broadcast(shared), ["metric"], "left")
-        .withColumn("limits", F.coalesce("own_limits", "shared_limits"))
-        .drop("own_limits", "shared_limits")
-    )
 
 
 def detector() -> Column:
@@ -57,8 +38,8 @@ def severity(detector: Column) -> Column:
 
 def figures() -> Column:
     """The limits behind the verdict, by name; those that are not set are left out."""
-    named = [name for name in _LIMITS if name != "version"]
-    entries = F.array(*[F.struct(F.lit(name).alias("name"), F.col(f"limits.{name}").alias("figure")) for name in named])
+    each = [F.struct(F.lit(name).alias("name"), F.col(f"limits.{name}").alias("figure")) for name in FIGURES]
+    entries = F.array(*each)
     return F.map_from_entries(F.filter(entries, lambda entry: entry["figure"].isNotNull()))
 
 

@@ -1,4 +1,4 @@
-"""Compiles the two Java files beside it into a jar, once a version of them, with the compiler that Spark carries.
+"""Compiles the Java files beside it into a jar, once a version of them, with the compiler that Spark carries.
 
 Why Java: docs/decisions/decoding-in-java.md. Janino is in pyspark's jars, as Spark compiles its own queries with it,
 so no JDK is needed where a Java runtime is enough.
@@ -15,9 +15,9 @@ from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from sensorlake.errors import StreamError
 
-SOURCES = [Path(__file__).parent / name for name in ("Decoder.java", "Packer.java")]
+SOURCES = [Path(__file__).parent / name for name in ("Decoder.java", "Packer.java", "Limits.java")]
 """Each may use those before it."""
-DECODER, PACKER = "sensorlake.Decoder", "sensorlake.Packer"
+DECODER, PACKER, LIMITS = "sensorlake.Decoder", "sensorlake.Packer", "sensorlake.Limits"
 
 
 def ensure(cache: Path, java: Path) -> Path:

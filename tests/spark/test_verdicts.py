@@ -5,12 +5,11 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from pyspark.sql.types import StructType
 
 from contracts import identity
-from contracts.shapes import json_schema, spark_ddl
+from contracts.shapes import json_schema
 from contracts.topics import Topics
-from streaming import alerts, anomalies, verdict
+from streaming import alerts, anomalies, limits, verdict
 from tests.spark.messages import RECEIVED, kafka, message, single
 
 TOPICS = Topics("t.")
@@ -62,17 +61,21 @@ CASES = {
 }
 
 
-def limits(spark, rows=LIMITS):
-    now = datetime(2026, 11, 1, tzinfo=UTC)
-    full = [(*row, None, 7, now, "test", "rule", None) for row in rows]
-    return spark.createDataFrame(full, StructType.fromDDL(spark_ddl("threshold").replace(" NOT NULL", "")))
+def judge_by(spark, folder, rows=LIMITS):
+    file = folder / "limits.jsonl"
+    limits.write(
+        file, [dict(zip(("device_id", "metric", *limits.FIGURES), row, strict=True), version=7) for row in rows]
+    )
+    limits.register(spark, file)
 
 
 @pytest.fixture(scope="module")
-def judged(spark):
+def judged(spark, tmp_path_factory):
+    judge_by(spark, tmp_path_factory.mktemp("judged"))
     rows = [(name, device, metric, value) for name, (device, metric, value, _) in CASES.items()]
     readings = spark.createDataFrame(rows, "name STRING, device_id STRING, metric STRING, value DOUBLE")
-    scored = verdict.with_limits(readings, limits(spark)).withColumn("detector", verdict.detector())
+    limited = readings.withColumn("limits", limits.of("device_id", "metric"))
+    scored = limited.withColumn("detector", verdict.detector())
     detector = scored["detector"]
     shown = scored.select(
         "name",
@@ -98,14 +101,19 @@ def test_every_reading_is_judged_once(judged):
     assert judged.keys() == CASES.keys()
 
 
-def outgoing(spark, messages, rows=LIMITS):
-    return alerts.outgoing(kafka(spark, messages), limits(spark, rows), TOPICS, 4096).collect()
+@pytest.fixture
+def outgoing(spark, tmp_path):
+    def of(*messages, rows=LIMITS):
+        judge_by(spark, tmp_path, rows)
+        return alerts.outgoing(kafka(spark, messages), TOPICS, 4096).collect()
+
+    return of
 
 
-def test_an_anomaly_leaves_as_the_json_of_the_contract(spark):
+def test_an_anomaly_leaves_as_the_json_of_the_contract(outgoing):
     values = {"t": 150.5, "z": 60.0, "humidity": 3}
     body = {"device_id": "Süd-1", "sensor_id": "s-1", "timestamp": RECEIVED.timestamp() + 0.123456, **values}
-    rows = outgoing(spark, [message(body)])
+    rows = outgoing(message(body))
     assert {row.topic for row in rows} == {TOPICS.anomaly}
     assert {bytes(row.key) for row in rows} == {"Süd-1".encode()}
     assert [row.headers for row in rows] == [None, None]
@@ -129,9 +137,10 @@ def test_an_anomaly_leaves_as_the_json_of_the_contract(spark):
     assert found["z"]["features"] == {"mean": 50.0, "stddev": 2.0, "z_limit": 3.0}
 
 
-def test_an_anomaly_survives_the_way_through_kafka(spark):
+def test_an_anomaly_survives_the_way_through_kafka(spark, tmp_path):
     body = {"device_id": 'quote"\\ \u0007 泵', "timestamp": RECEIVED.isoformat(), "t": -1.7e308, "tiny": 1e300}
-    sent = alerts.outgoing(kafka(spark, [message(body)]), limits(spark), TOPICS, 4096)
+    judge_by(spark, tmp_path)
+    sent = alerts.outgoing(kafka(spark, [message(body)]), TOPICS, 4096)
     rows = {row["metric"]: row for row in anomalies.parse(sent.select("value").toArrow()["value"]).to_pylist()}
     assert (rows["t"]["value"], rows["t"]["device_id"], rows["t"]["score"]) == (-1.7e308, body["device_id"], -1.7e308)
     assert dict(rows["t"]["features"]) == {"lower": 0.0, "upper": 100.0}
@@ -142,9 +151,9 @@ def headers_of(row):
     return {header.key: bytes(header.value) for header in row.headers}
 
 
-def test_a_dead_letter_leaves_with_its_bytes_and_where_it_came_from(spark):
+def test_a_dead_letter_leaves_with_its_bytes_and_where_it_came_from(outgoing):
     body, key = b"\xff\x00 not json", b"\xfe"
-    (row,) = outgoing(spark, [message(body, 41, partition=1, key=key, headers=[("trace", b"1")])])
+    (row,) = outgoing(message(body, 41, partition=1, key=key, headers=[("trace", b"1")]))
     assert (row.topic, bytes(row.value), bytes(row.key)) == (TOPICS.dead_letter, body, key)
     assert headers_of(row) == {
         "dq_reason": b"malformed",
@@ -155,24 +164,24 @@ def test_a_dead_letter_leaves_with_its_bytes_and_where_it_came_from(spark):
     }
 
 
-def test_a_dead_letter_without_value_or_key_has_neither(spark):
-    (row,) = outgoing(spark, [message(None, key=None)])
+def test_a_dead_letter_without_value_or_key_has_neither(outgoing):
+    (row,) = outgoing(message(None, key=None))
     assert (row.topic, row.key, row.value) == (TOPICS.dead_letter, None, None)
 
 
-def test_a_dead_letter_that_came_back_says_how_often(spark):
+def test_a_dead_letter_that_came_back_says_how_often(outgoing):
     # Without it a message that is bad for ever goes round for ever.
-    (row,) = outgoing(spark, [message(b"x", headers=[("replay_count", b"2")])])
+    (row,) = outgoing(message(b"x", headers=[("replay_count", b"2")]))
     assert headers_of(row)["replay_count"] == b"2"
 
 
-def test_a_bad_message_is_one_dead_letter_however_many_metrics_it_has(spark):
+def test_a_bad_message_is_one_dead_letter_however_many_metrics_it_has(outgoing):
     body = {"device_id": "own", "timestamp": RECEIVED.isoformat(), "t": 500, "both": 500, "z": "x"}
-    rows = outgoing(spark, [message(body)])
+    rows = outgoing(message(body))
     assert [row.topic for row in rows] == [TOPICS.dead_letter]
     assert headers_of(rows[0])["dq_reason"] == b"wrong_type:z"
 
 
-def test_without_thresholds_dead_letters_still_leave(spark):
-    rows = outgoing(spark, [message(b"x"), message(single())], rows=[])
+def test_without_thresholds_dead_letters_still_leave(outgoing):
+    rows = outgoing(message(b"x"), message(single()), rows=[])
     assert [row.topic for row in rows] == [TOPICS.dead_letter]

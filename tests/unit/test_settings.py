@@ -91,7 +91,7 @@ def test_the_data_folder_may_be_another_one(folder, monkeypatch):
         ("POSTGRES_DATABASE", 'x"; drop table y'),
         ("SPARK_CORES", "1"),
         ("SPARK_DRIVER_MEMORY", "2 GB"),
-        ("ALERTS_BATCH_SECONDS", "61"),
+        ("ALERTS_BATCH_SECONDS", "601"),
         ("LAKE_TRIGGER_SECONDS", "nan"),
         ("LATENESS_SECONDS", "-1"),
         ("LOG_LEVEL", "LOUD"),
