@@ -12,6 +12,7 @@
     │   └── ModelServerError a model server does not answer, or refuses
     ├── FeedbackError        a verdict is on an anomaly that does not exist
     ├── DeadLetterError      dead letters cannot be found, corrected or sent again
+    │   └── SelectionError   which ones, or by which patch, is asked for in a way that nobody can answer
     ├── ReportError          dbt does not understand the reports' project
     └── StreamError          a query cannot start or go on
         └── CheckpointError  a checkpoint does not fit the query that should go on from it
@@ -73,6 +74,10 @@ class FeedbackError(SensorlakeError):
 
 class DeadLetterError(SensorlakeError):
     pass
+
+
+class SelectionError(DeadLetterError):
+    exit_code = 2
 
 
 class ReportError(SensorlakeError):

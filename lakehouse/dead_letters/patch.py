@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sensorlake.errors import DeadLetterError
+from sensorlake.errors import SelectionError
 
 
 def parse(text: str) -> dict[str, Any]:
     """The patch given on a command line.
 
     Raises:
-        DeadLetterError: it is no JSON object.
+        SelectionError: it is no JSON object.
     """
     patch = read_object(text.encode())
     if patch is None:
-        raise DeadLetterError(f'the patch is no JSON object: {text!r}; for example \'{{"unit": "K"}}\'')
+        raise SelectionError(f'the patch is no JSON object: {text!r}; for example \'{{"unit": "K"}}\'')
     return patch
 
 
@@ -26,7 +26,7 @@ def correction(patch: str | None, stamp: bool) -> "Correction | None":
     """What a user asked for; None where the bytes are to go as they came.
 
     Raises:
-        DeadLetterError: the patch is no JSON object.
+        SelectionError: the patch is no JSON object.
     """
     if not patch and not stamp:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.dataset as ds  # type: ignore[import-untyped]
 
 from lakehouse.dead_letters.letter import Place
-from sensorlake.errors import DeadLetterError
+from sensorlake.errors import SelectionError
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ def between(reason: str | None, day: str | None = None, first: str | None = None
     """A selection from what a user wrote: one day, or a span of days.
 
     Raises:
-        DeadLetterError: something is no day, or a day and a span are both given.
+        SelectionError: something is no day, or a day and a span are both given.
     """
     if day and (first or last):
-        raise DeadLetterError("give one day, or the first and the last, not both")
+        raise SelectionError("give one day, or the first and the last, not both")
     days: Mapping[str, Any] = {"first_day": _day(day or first), "last_day": _day(day or last)}
     if days["first_day"] and days["last_day"] and days["first_day"] > days["last_day"]:
-        raise DeadLetterError(f"the first day, {first}, is after the last, {last}")
+        raise SelectionError(f"the first day, {first}, is after the last, {last}")
     return Selection(reason or None, **days)
 
 
@@ -65,4 +65,4 @@ def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise DeadLetterError(f"{text!r} is no day: write it as YYYY-MM-DD") from None
+        raise SelectionError(f"{text!r} is no day: write it as YYYY-MM-DD") from None

@@ -219,7 +219,7 @@ def test_the_commands_list_show_correct_and_replay(own):
     listed = {row["reason"]: row for row in json.loads(command(own, "list", "--json").stdout)}
     assert (listed["wrong_type:t"]["sent_again"], listed["malformed"]["sent_again"]) == (1, 0)
     refused = command(own, "replay", "--reason", "malformed", "--patch", "[]")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "no JSON object" in refused.stderr
     assert "Traceback" not in refused.stderr
 

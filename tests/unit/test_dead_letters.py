@@ -18,7 +18,7 @@ from lakehouse.dead_letters.replay import Plan, replay
 from lakehouse.dead_letters.selection import Selection
 from lakehouse.lake import Lake
 from lakehouse.tables import DEAD_LETTERS
-from sensorlake.errors import DeadLetterError
+from sensorlake.errors import DeadLetterError, SelectionError
 
 DAY = date(2026, 11, 3)
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -225,8 +225,9 @@ def test_times_of_now_are_never_the_same_twice():
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "{", "null"])
 def test_a_patch_must_be_an_object(text):
-    with pytest.raises(DeadLetterError, match="no JSON object"):
+    with pytest.raises(SelectionError, match="no JSON object") as refused:
         patch.parse(text)
+    assert refused.value.exit_code == 2
 
 
 # Replayed
