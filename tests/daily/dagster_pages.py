@@ -27,7 +27,7 @@ _TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sen
   sensorState { ticks(limit: 20) { status timestamp runKeys } } } } }"""
 _STOP_SENSOR = "mutation($id: String!) { stopSensor(id: $id) { __typename } }"
 _STOP_SCHEDULE = "mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
-_RUNS = """{ runsOrError(limit: 5) { ... on Runs { results { runId status tags { key value } } } } }"""
+_RUNS = """{ runsOrError(limit: 20) { ... on Runs { results { runId status tags { key value } } } } }"""
 _LAST_WORDS = """query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection {
     events { ... on MessageEvent { message } ... on ErrorEvent { error { message } } } } } }"""
 _CHECKS = """query($asset: String!) { assetNodeOrError(assetKey: {path: [$asset]}) { ... on AssetNode {
