@@ -30,3 +30,6 @@ def write(path: Path, text: str) -> None:
     spare.replace(path)
     with contextlib.suppress(FileNotFoundError):
         former.replace(spare)
+    if not spare.exists():  # after the first report: the room of the second
+        spare.touch(mode=0o600)
+        spare.write_bytes(b" " * ROOM)
