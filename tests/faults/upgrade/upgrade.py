@@ -1,13 +1,14 @@
 """Servers and a stream of the release before, stopped or killed, and today's in their place."""
 
+import itertools
 import json
 import os
+import random
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from itertools import cycle
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ from lakehouse.registry import migration
 from orchestration.watching.query_health import WRITES
 from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
-from stack import leftovers
+from stack import leftovers, ports
 from stack.up import bring_down
 from streaming import checkpoints
 from tests.faults.stream import accounts
@@ -53,7 +54,9 @@ class Upgrade:
 
     def begin(self) -> None:
         """Servers and stream of the release before."""
-        self.previous.run("up", "--detach", "--only", ",".join(SERVERS), **{PREFIX + "DATA_DIR": str(self.data)})
+        # Not the usual ports: another stack would take those while everything here is dead.
+        own = unusual_addresses() | {PREFIX + "DATA_DIR": str(self.data)}
+        self.previous.run("up", "--detach", "--only", ",".join(SERVERS), **own)
         self.tell(f"version {VERSION}: its servers run")
         self._own.mkdir()
         self.deployment = Deployment(settings_module.load(self.data), self._own)
@@ -93,6 +96,7 @@ class Upgrade:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        assert addresses(settings_module.load(self.data)) == addresses(self.deployment.settings)
         assert migrations(self.deployment.settings) == newest_migration()
         self.tell("today's version: the servers run, the registry is migrated")
 
@@ -109,7 +113,7 @@ class Upgrade:
 
     def fleet(self) -> Iterator[tuple[bytes, bytes, list[tuple[str, str | None]]]]:
         """Readings of each device in turn; some send nothing but values beyond their limit, some leave one day."""
-        for number in cycle(range(FLEET)):
+        for number in itertools.cycle(range(FLEET)):
             if number < FLEET - LEAVING or not self.left.is_set():
                 yield self.deployment.reading(device=self.device(number), alert=number < VIOLATING)
 
@@ -149,8 +153,24 @@ class Upgrade:
         assert leftovers.find(self.data) == []
 
 
+def unusual_addresses() -> dict[str, str]:
+    """Settings of free ports that nobody gets by chance: below those that the kernel gives to clients."""
+    free = (port for port in random.sample(range(20_000, 30_000), 100) if ports.is_free(port))
+    kafka, minio, postgres, influxdb = itertools.islice(free, 4)
+    return {
+        PREFIX + "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka}",
+        PREFIX + "S3_ENDPOINT": f"http://127.0.0.1:{minio}",
+        PREFIX + "POSTGRES_PORT": str(postgres),
+        PREFIX + "INFLUXDB_URL": f"http://127.0.0.1:{influxdb}",
+    }
+
+
 def ours(environment: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+
+
+def addresses(settings: Settings) -> tuple[str, str, int, str]:
+    return settings.kafka_bootstrap_servers, settings.s3_endpoint, settings.postgres_port, settings.influxdb_url
 
 
 def migrations(settings: Settings) -> str:
