@@ -74,7 +74,7 @@ def lake_is_refused_and_repaired(upgrade: Upgrade) -> None:
     assert refused.returncode == 1
     assert "hold readings already" in refused.stderr
     assert "`sensorlake checkpoints restart lake`" in " ".join(refused.stderr.split())
-    upgrade.tell(refused.stderr.strip())
+    upgrade.tell(refused.stderr.strip().splitlines()[-1])
     done = subprocess.run(
         [*COMMAND, "checkpoints", "restart", "lake"],
         env=deployment.environment(),
