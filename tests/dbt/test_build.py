@@ -139,9 +139,9 @@ def filled(database: Settings) -> Settings:
 
 
 def test_reports_say_what_the_rows_come_to(filled, query):
-    assert query("select place, device_id, location, anomalies, critical from reporting.top_devices limit 1") == [
-        [1, "stray", None, 1, 1]
-    ]
+    # In the first hours of a day pump-1 is among them, by what it did yesterday.
+    top = "select device_id, location, anomalies, critical from reporting.top_devices where place = 1"
+    assert query(top) == [["stray", None, 1, 1]]
     assert query(
         "select location, devices, readings, anomalies, critical, devices_with_anomalies, anomaly_rate "
         "from reporting.anomalies_by_location where event_date = :day order by location",
