@@ -12,6 +12,7 @@ unique as the id alone.
 
 import contextlib
 import io
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -60,14 +61,21 @@ class PostgresSink:
                 self._open.run("SELECT 1")
             except (pg8000.exceptions.Error, OSError):
                 self._drop()
-        self._open = self._open or connect(self._settings, "sensorlake-stream")
+        if self._open is None:
+            self._open = connect(self._settings, "sensorlake-stream")
+            # A query that ends lets go of its sink, and nobody else has the connection.
+            self._closing = weakref.finalize(self, _close, self._open)
         return self._open
 
     def _drop(self) -> None:
-        connection, self._open = self._open, None
-        if connection is not None:
-            with contextlib.suppress(pg8000.exceptions.Error, OSError):
-                connection.close()
+        if self._open is not None:
+            self._open = None
+            self._closing()
+
+
+def _close(connection: Connection) -> None:
+    with contextlib.suppress(pg8000.exceptions.Error, OSError):
+        connection.close()
 
 
 def _copy_line(row: Mapping[str, Any]) -> bytes:
