@@ -247,8 +247,9 @@ def _require_progress(lake: Lake, path: Path) -> None:
         CheckpointError: this checkpoint of the lake query has not begun, and the tables hold what one before it wrote:
             they would get again what Kafka still has.
     """
-    written = any("userMetadata" in commit for commit in lake.open(READINGS).history(1000))
-    if written and not checkpoints.has_begun(path):
+    if checkpoints.has_begun(path):
+        return
+    if any("userMetadata" in commit for commit in lake.open(READINGS).history(1000)):
         raise CheckpointError(
             f"query lake: there is no progress in {path}, and the tables in {lake.root} hold readings already; from "
             "the oldest messages on they would be stored again. With the stream stopped, `sensorlake checkpoints "

@@ -1,5 +1,25 @@
-"""The faults need the same Dagster as the tests of daily work."""
+"""The faults need the same Dagster as the tests of daily work, and a disk that can be filled."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.daily.conftest import quiet_dagster
 
 __all__ = ["quiet_dagster"]
+
+pytest.register_assert_rewrite("tests.faults.disks")
+
+from tests.faults.disks import Disk, Disks  # noqa: E402  assertions are rewritten from here on
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """One for a test alone, on the folder `data`."""
+    disks = Disks()
+    if disks.why_not is not None:
+        pytest.skip(disks.why_not)
+    disks.mount("data", tmp_path / "data")
+    yield disks["data"]
+    disks.close()

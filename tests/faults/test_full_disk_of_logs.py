@@ -9,20 +9,10 @@ import pytest
 from stack import supervisor, supervisor_config
 from stack.layout import Layout
 from stack.program import Program
-from tests.faults.stream.disks import Disk, Disks
+from tests.faults.disks import Disk
 
 TALKER = 'while :; do i=$((i+1)); printf "%01000d\\n" $i; echo $i > "$0.new"; mv "$0.new" "$0"; sleep 0.002; done'
 Start = Callable[[list[str]], Layout]
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    disks = Disks()
-    if disks.why_not is not None:
-        pytest.skip(disks.why_not)
-    disks.mount("data", tmp_path / "data")
-    yield disks["data"]
-    disks.close()
 
 
 @pytest.fixture

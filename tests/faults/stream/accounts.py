@@ -30,6 +30,10 @@ _DOES_NOT_ANSWER = (
 )
 
 
+def told(what: str) -> None:
+    print(what, flush=True)  # noqa: T201  the account of a test
+
+
 def of_topic(deployment: Deployment) -> list[str]:
     """Every anomaly of the anomaly topic, as often as it is there."""
     return [orjson.loads(value)["anomaly_id"] for value in everything(deployment, deployment.topics.anomaly)]

@@ -10,11 +10,9 @@ from sensorlake.settings import PREFIX, Settings
 from stack import leftovers, selection
 from stack.up import bring_down, bring_up
 
-pytest.register_assert_rewrite(
-    "tests.integration.stream.deployment", "tests.faults.stream.accounts", "tests.faults.stream.disks"
-)
+pytest.register_assert_rewrite("tests.integration.stream.deployment", "tests.faults.stream.accounts")
 
-from tests.faults.stream.disks import Disks  # noqa: E402  assertions are rewritten from here on
+from tests.faults.disks import Disks  # noqa: E402  assertions are rewritten from here on
 from tests.faults.stream.life import Life  # noqa: E402
 from tests.integration.stream.deployment import Deployment  # noqa: E402
 

@@ -3,8 +3,7 @@ have raised without."""
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection
 
 import pytest
 
@@ -13,8 +12,9 @@ from edge.block import Block
 from edge.simulator import Simulator
 from lakehouse.postgres import connect
 from sensorlake.settings import Settings
+from tests.faults.disks import Disk
 from tests.faults.stream import accounts
-from tests.faults.stream.disks import Disk, Disks
+from tests.faults.stream.accounts import told
 from tests.integration.stream.deployment import Deployment
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -22,20 +22,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 SECONDS = 240
 QUERIES = ("detect", "postgres")
 FAILURES = 3
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    disks = Disks()
-    if disks.why_not is not None:
-        pytest.skip(disks.why_not)
-    disks.mount("data", tmp_path / "data")
-    yield disks["data"]
-    disks.close()
-
-
-def told(what: str) -> None:
-    print(what, flush=True)  # noqa: T201  the account of a test
 
 
 def send(deployment: Deployment, blocks: Collection[Block]) -> None:

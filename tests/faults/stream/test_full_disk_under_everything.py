@@ -1,12 +1,9 @@
 """One disk for all, as an installation has it that nobody divided: servers, stream, logs and the supervisor's own notes
 stop together, the status still says why, and all goes on by itself."""
 
-import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,26 +12,17 @@ from sensorlake.settings import PREFIX
 from stack import leftovers, selection, supervisor
 from stack.layout import Layout
 from stack.up import bring_down, bring_up
+from tests.faults.disks import Disk
 from tests.faults.stream import accounts
-from tests.faults.stream.disks import Disk, Disks
+from tests.faults.stream.accounts import told
 from tests.faults.stream.life import QUERIES
 from tests.faults.stream.load import Load, steady
-from tests.integration.stream.deployment import COMMAND, FASTER, Deployment
+from tests.integration.stream.deployment import FASTER, Deployment
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 RATE = 200
 FULL_SECONDS = 90.0
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    disks = Disks()
-    if disks.why_not is not None:
-        pytest.skip(disks.why_not)
-    disks.mount("data", tmp_path / "data")
-    yield disks["data"]
-    disks.close()
 
 
 @pytest.fixture
@@ -56,23 +44,6 @@ def deployment(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployme
         assert leftovers.find(settings.data_dir) == []
 
 
-def told(what: str) -> None:
-    print(what, flush=True)  # noqa: T201  the account of a test
-
-
-def ask(deployment: Deployment, command: str) -> dict:
-    done = subprocess.run(
-        [*COMMAND, command, "--json"],
-        env=deployment.environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return json.loads(done.stdout)
-
-
 def running(deployment: Deployment) -> bool:
     found = deployment.queries()
     return found.keys() >= set(QUERIES) and all(found[name]["state"] == "running" for name in QUERIES)
@@ -87,14 +58,14 @@ def test_everything_stops_says_why_and_goes_on(deployment: Deployment, disk: Dis
         with disk.full():
             while time.monotonic() - began < FULL_SECONDS:
                 load.last(15)
-                found = ask(deployment, "status")
+                found = deployment.ask("status")
                 services = {name: each["state"] for name, each in found["services"].items() if each["address"]}
                 told(f"{time.monotonic() - began:.0f} s: {found['disks'][0]['full']}; {services}")
                 for name, query in found["queries"].items():
                     told(f"    {name}: {query['state']}, {query['last_error']}")
                 assert found["disks"][0]["full"].startswith(f"disk full: 0 of {found['disks'][0]['total_mb']} MB free")
                 assert str(disk.folder) in found["disks"][0]["full"]
-            (of_disk,) = (each for each in ask(deployment, "doctor")["findings"] if each["area"] == "disk")
+            (of_disk,) = (each for each in deployment.ask("doctor")["findings"] if each["area"] == "disk")
             told(f"doctor: {of_disk}")
             assert f"the disk at {disk.folder} is full" in of_disk["what"]
         sent = {sink: accounts.expected(deployment, sink) for sink in accounts.SINKS}
@@ -103,6 +74,6 @@ def test_everything_stops_says_why_and_goes_on(deployment: Deployment, disk: Dis
     told(f"all there {accounts.settled(deployment)} s after the last message")
     deployment.wait_for("all queries", None, lambda: running(deployment))
     assert supervisor.call(Layout.of(deployment.settings), "getPID") == guardian
-    states = {name: each["state"] for name, each in ask(deployment, "status")["services"].items() if each["pid"]}
+    states = {name: each["state"] for name, each in deployment.ask("status")["services"].items() if each["pid"]}
     assert set(states.values()) == {"running"}
     accounts.require_nothing_lost_or_doubled(deployment, told)

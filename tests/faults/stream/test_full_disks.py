@@ -1,8 +1,6 @@
 """A disk is full, the stream's or a store's: `sensorlake status` says which and what to do, what does not need it goes
 on, and once there is room again all goes on by itself."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pg8000.exceptions
@@ -11,11 +9,10 @@ import pytest
 
 from sensorlake.settings import Settings
 from stack import credentials
+from tests.faults.disks import Disk, Disks
 from tests.faults.stream import accounts
-from tests.faults.stream.disks import Disk, Disks
 from tests.faults.stream.life import Life
 from tests.faults.stream.load import Load, steady
-from tests.integration.stream.deployment import COMMAND
 
 pytestmark = pytest.mark.integration
 
@@ -31,35 +28,21 @@ FAILING = {"postgres": {"postgres"}, "influxdb": {"influxdb", "metrics"}, "minio
 NAMED = {"postgres": "PostgreSQL", "influxdb": "InfluxDB", "minio": "the object storage"}
 
 
-def ask(life: Life, command: str, data_dir: Path) -> dict:
-    """What `sensorlake status` or `doctor` says to programs."""
-    done = subprocess.run(
-        [*COMMAND, command, "--json"],
-        env=life.deployment.environment(data_dir=data_dir),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return json.loads(done.stdout)
-
-
 def errors(life: Life) -> dict[str, str]:
     """What the status says of the queries that failed."""
-    found = ask(life, "status", life.deployment.settings.data_dir)["queries"]
+    found = life.deployment.ask("status")["queries"]
     return {name: query["last_error"] for name, query in found.items() if query["last_error"]}
 
 
 def require_said(life: Life, disk: Disk, data_dir: Path, holds: str) -> None:
     """Status and doctor name the place of the disk and what lies on it."""
-    (full,) = (each["full"] for each in ask(life, "status", data_dir)["disks"] if each["full"])
+    (full,) = (each["full"] for each in life.deployment.ask("status", data_dir=data_dir)["disks"] if each["full"])
     life.tell(f"status: {full}")
     assert full.startswith("disk full: 0 of ")
     assert str(disk.folder) in full
     assert holds in full
     assert "Make room there" in full
-    found = [each for each in ask(life, "doctor", data_dir)["findings"] if each["area"] == "disk"]
+    found = [each for each in life.deployment.ask("doctor", data_dir=data_dir)["findings"] if each["area"] == "disk"]
     assert any(str(disk.folder) in each["what"] and holds in each["why"] for each in found)
 
 
@@ -120,7 +103,7 @@ def test_a_full_disk_under_the_checkpoints(life: Life, small: Disks) -> None:
 )
 def test_a_full_disk_of_a_store(own_servers: Settings, life: Life, small: Disks, store: str) -> None:
     before = life.failures()
-    restarts = ask(life, "status", own_servers.data_dir)["services"][store]["restarts"]
+    restarts = life.deployment.ask("status", data_dir=own_servers.data_dir)["services"][store]["restarts"]
     with Load(life.deployment, steady(life.deployment), RATE) as load:
         load.last(5)
         with small[store].full():
@@ -139,7 +122,9 @@ def test_a_full_disk_of_a_store(own_servers: Settings, life: Life, small: Disks,
         caught_up(life)
         load.last(5)
     if store == "influxdb":
-        assert ask(life, "status", own_servers.data_dir)["services"][store]["restarts"] == restarts + 1
+        assert (
+            life.deployment.ask("status", data_dir=own_servers.data_dir)["services"][store]["restarts"] == restarts + 1
+        )
     balanced(life)
 
 
@@ -152,7 +137,7 @@ def test_a_full_disk_as_postgresql_needs_a_new_log_file(own_servers: Settings, l
             life.tell(f"the disk of postgres is full; asked for a new log file, it said: {new_log_file(own_servers)}")
             for _ in range(3):
                 load.last(10)
-                postgres = ask(life, "status", own_servers.data_dir)["services"]["postgres"]
+                postgres = life.deployment.ask("status", data_dir=own_servers.data_dir)["services"]["postgres"]
                 life.tell(f"status: postgres {postgres['state']}, restarts: {postgres['restarts']}")
                 life.tell(f"status of the query: {life.deployment.queries()['postgres']}")
             require_said(life, small["postgres"], own_servers.data_dir, "postgres")
@@ -189,7 +174,7 @@ def test_a_full_disk_of_kafka(own_servers: Settings, life: Life, small: Disks) -
             life.tell("the disk of kafka is full")
             for _ in range(4):
                 load.last(15)
-                kafka = ask(life, "status", own_servers.data_dir)["services"]["kafka"]
+                kafka = life.deployment.ask("status", data_dir=own_servers.data_dir)["services"]["kafka"]
                 life.tell(f"status: kafka {kafka['state']}, restarts: {kafka['restarts']}")
             require_said(life, small["kafka"], own_servers.data_dir, "kafka")
         life.tell("room again")

@@ -32,15 +32,7 @@ class Previous:
         return done
 
     def try_to_run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=self.tree,
-            env=self._environment(variables),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        return self._ended([*COMMAND, *arguments], variables)
 
     def start(self, *arguments: str, log: Path, **variables: str) -> "subprocess.Popen[bytes]":
         with log.open("ab") as file:
@@ -50,8 +42,11 @@ class Previous:
 
     def python(self, code: str, **variables: str) -> None:
         """Run lines of Python among its modules."""
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(
+        done = self._ended([sys.executable, "-c", code], variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _ended(self, command: list[str], variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
             command,
             cwd=self.tree,
             env=self._environment(variables),
@@ -60,7 +55,6 @@ class Previous:
             timeout=SECONDS,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
 
     def _environment(self, variables: dict[str, str]) -> dict[str, str]:
         """Its modules stand before those that are installed."""

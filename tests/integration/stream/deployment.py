@@ -185,6 +185,19 @@ class Deployment:
             return json.loads((self.settings.data_dir / "run" / "queries.json").read_text("utf-8"))["queries"]
         return {}
 
+    def ask(self, command, **changes):
+        """What `sensorlake status` or `doctor` says to programs."""
+        done = subprocess.run(
+            [*COMMAND, command, "--json"],
+            env=self.environment(**changes),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return json.loads(done.stdout)
+
     def wait_for(self, what, stream, probe):
         """Until `probe` is true, while the stream lives."""
         deadline, last = time.monotonic() + PATIENCE, None
