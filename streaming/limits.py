@@ -16,12 +16,12 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from lakehouse.lake import Lake
 from lakehouse.tables import THRESHOLDS
 from lakehouse.thresholds import ANY_DEVICE
 from sensorlake.errors import LakeError
+from streaming.decoder import java
 from streaming.decoder.jar import LIMITS
 from streaming.following import Following
 
@@ -89,10 +89,8 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def register(spark: SparkSession, path: Path) -> None:
     """Have `of` answer by the file `path` in frames that are made from now on."""
     jvm = spark._jvm
-    figures = spark.sparkContext._gateway.new_array(jvm.java.lang.String, len(FIGURES))
-    for place, name in enumerate(FIGURES):
-        figures[place] = name
-    shape = spark._jsparkSession.parseDataType(StructType.fromDDL(_SHAPE).json())
+    figures = java.array(spark, jvm.java.lang.String, FIGURES)
+    shape = java.data_type(spark, _SHAPE)
     find = getattr(jvm, LIMITS)(str(path), ANY_DEVICE, figures)
     # What it answers changes with the file; one that does not change Spark would call anew for each use of an answer.
     changing = jvm.org.apache.spark.sql.functions.udf(find, shape).asNondeterministic()

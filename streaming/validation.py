@@ -10,9 +10,9 @@ Decoding and rules are one function in Java (decoder/Decoder.java). The same rul
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from streaming import identity
+from streaming.decoder import java
 from streaming.decoder.jar import DECODER
 
 _DECODE = "sensorlake_decode"
@@ -26,7 +26,7 @@ def register(spark: SparkSession) -> None:
     """Make the decoder known to the session, whose classpath holds its jar."""
     # Not spark.udf.registerJavaFunction: it wants the type parameters of the class, which Janino does not write.
     decoder = getattr(spark._jvm, DECODER)()
-    shape = spark._jsparkSession.parseDataType(StructType.fromDDL(_SHAPE).json())
+    shape = java.data_type(spark, _SHAPE)
     spark._jsparkSession.udf().register(_DECODE, decoder, shape)
 
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
+from streaming.decoder import java
 from streaming.decoder.jar import PACKER
 from streaming.detect import outgoing
 from streaming.detect.processor import Detect
@@ -60,11 +60,9 @@ def packed(raw: DataFrame, shard_numbers: list[int], max_message_bytes: int) -> 
     """The valid readings of each partition, one row a shard: shard, names, records, clock (decoder/Packer.java)."""
     spark = raw.sparkSession
     jvm = spark._jvm
-    numbers = spark.sparkContext._gateway.new_array(jvm.int, len(shard_numbers))
-    for place, number in enumerate(shard_numbers):
-        numbers[place] = number
+    numbers = java.array(spark, jvm.int, shard_numbers)
     packer = getattr(jvm, PACKER)(numbers, max_message_bytes)
-    shape = spark._jsparkSession.parseDataType(StructType.fromDDL(_SHAPE).json())
+    shape = java.data_type(spark, _SHAPE)
     messages = raw.select("value", F.unix_micros("timestamp"))
     return DataFrame(messages._jdf.mapPartitions(packer, jvm.org.apache.spark.sql.Encoders.row(shape)), spark)
 
