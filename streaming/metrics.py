@@ -3,32 +3,44 @@
 It reads the Delta tables that the lake query writes, not Kafka: nothing is decoded twice, what is repeated is gone
 already, and an InfluxDB that is slow or away holds up nothing but itself. The price is that a reading shows up one
 lake trigger later.
+
+Spark says which files are new; Arrow reads them piece by piece, so that neither a backlog nor a large file needs more
+memory than a piece. All rows of a batch in Java's heap at once were too many for it after an hour's outage.
 """
+
+from collections.abc import Iterator
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from lakehouse.lake import Lake
 from lakehouse.tables import FEATURES, READINGS, Table
 from streaming.line_protocol import Column, integer, lines, number
 
 MEASUREMENT = "sensor_metrics"
-_FILES_A_BATCH = "20"
-_READING = ("device_id", "metric", "sensor_id", "location", "value", "event_time")
+# A batch that fails is repeated from its beginning: 64 MB are a million readings.
+_AT_MOST = {"maxFilesPerTrigger": "20", "maxBytesPerTrigger": "64m"}
+_ROWS = 100_000
+_READING = ["device_id", "metric", "sensor_id", "location", "value", "event_time"]
 _STATISTICS = ("mean", "stddev", "min", "max", "range", "delta", "rate_of_change")
-_FEATURE = ("device_id", "metric", "window_kind", "window_end", "count", *_STATISTICS)
+_FEATURE = ["device_id", "metric", "window_kind", "window_end", "count", *_STATISTICS]
 
 
 def rows(spark: SparkSession, bucket: str) -> DataFrame:
-    """The two tables as one stream; a reading has no `window_kind`."""
-    readings = _stream(spark, bucket, READINGS).select(*_READING)
-    return readings.unionByName(_stream(spark, bucket, FEATURES).select(*_FEATURE), allowMissingColumns=True)
+    """The rows of both tables as one stream, of each nothing but the `file` in which it lies."""
+    return _stream(spark, bucket, READINGS).union(_stream(spark, bucket, FEATURES))
 
 
-def lines_of(batch: pa.Table) -> list[Column]:
-    """The lines of a batch of `rows`."""
-    is_reading = batch["window_kind"].is_null()
-    return [reading_lines(batch.filter(is_reading)), feature_lines(batch.filter(pc.invert(is_reading)))]
+def pieces(lake: Lake, batch: DataFrame) -> Iterator[Column]:
+    """The lines of a batch of `rows`, some 100,000 at a time."""
+    files = [unquote(row.file) for row in batch.coalesce(1).distinct().collect()]
+    for readings in _read(lake, READINGS, files, _READING):
+        yield reading_lines(readings)
+    for features in _read(lake, FEATURES, files, _FEATURE):
+        yield feature_lines(features)
 
 
 def reading_lines(readings: pa.Table) -> Column:
@@ -51,6 +63,15 @@ def feature_lines(features: pa.Table) -> Column:
 
 
 def _stream(spark: SparkSession, bucket: str, table: Table) -> DataFrame:
-    reader = spark.readStream.format("delta").option("maxFilesPerTrigger", _FILES_A_BATCH)
-    # Days past retention leave the tables; without this the first of them would stop the query for ever.
-    return reader.option("ignoreDeletes", "true").load(table.path(bucket))
+    # Days past retention leave the tables; without `ignoreDeletes` the first of them would stop the query for ever.
+    reader = spark.readStream.format("delta").options(**_AT_MOST).option("ignoreDeletes", "true")
+    return reader.load(table.path(bucket)).select(F.input_file_name().alias("file"))
+
+
+def _read(lake: Lake, table: Table, files: list[str], columns: list[str]) -> Iterator[pa.Table]:
+    """Those of `files` that are of `table`, the points of a series side by side: InfluxDB takes a quarter less
+    processor time for them."""
+    root = f"{table.path(lake.root)}/"
+    inside = sorted(file.partition(root)[2] for file in files if root in file)
+    for piece in lake.read(table, inside, columns, _ROWS):
+        yield piece.sort_by([("device_id", "ascending"), ("metric", "ascending")])

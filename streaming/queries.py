@@ -137,10 +137,10 @@ def start_metrics(context: Context) -> StreamingQuery:
     settings = context.settings
     _have_tables(context, READINGS, FEATURES)
     path = _checkpoint(context, "metrics", settings.lake_bucket, settings.influxdb_bucket)
-    sink = InfluxSink(settings)
+    sink, lake = InfluxSink(settings), Lake.of(settings)
 
     def write(batch: DataFrame, _: int) -> None:
-        for lines in metrics.lines_of(batch.coalesce(1).toArrow()):
+        for lines in metrics.pieces(lake, batch):
             sink.write(lines)
 
     rows = metrics.rows(context.spark, settings.lake_bucket)

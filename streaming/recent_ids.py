@@ -1,8 +1,10 @@
 """Which reading ids arrived in the last minutes: the memory by which the lake tells a repeated reading from a new one.
 
-Ids are 128 bits, kept as two sorted int64 columns: 24 bytes an id with its arrival, so ten minutes at 10,000 readings
-a second are 144 MB, and a batch of 100,000 ids is looked up in tens of milliseconds. Spark's own deduplication keeps
-its ids in a state store and walks all of them at each batch.
+Ids are 128 bits, kept as two int64 columns in runs that are sorted each by itself: 24 bytes an id with its arrival, so
+ten minutes at 10,000 readings a second are 144 MB, and a batch of 100,000 ids is looked up in tens of milliseconds. A
+batch becomes a run; runs are merged as they grow, so that adding an id costs the logarithm of what is known, where one
+sorted column would be copied for each batch. Spark's own deduplication keeps its ids in a state store and walks all of
+them at each batch.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +15,10 @@ from numpy.typing import NDArray
 
 Longs = NDArray[np.int64]
 
+_NEVER = np.iinfo(np.int64).min
+# A run that is at most so many times as long as the one behind it is merged with it.
+_LONGER = 2
+
 
 def halves(ids: pa.ChunkedArray) -> tuple[Longs, Longs]:
     """Ids of 32 hex digits as their upper and lower 64 bits."""
@@ -20,50 +26,77 @@ def halves(ids: pa.ChunkedArray) -> tuple[Longs, Longs]:
     return pairs[:, 0].copy(), pairs[:, 1].copy()
 
 
-def _none() -> Longs:
-    return np.empty(0, dtype=np.int64)
+@dataclass(frozen=True)
+class _Run:
+    """Ids with their arrivals in microseconds, sorted by `high`."""
 
-
-@dataclass
-class RecentIds:
-    """Ids of readings by arrival. `high` is sorted; `low` and `arrived` (microseconds) stand beside it."""
-
-    keep_micros: int
-    high: Longs = field(default_factory=_none)
-    low: Longs = field(default_factory=_none)
-    arrived: Longs = field(default_factory=_none)
+    high: Longs
+    low: Longs
+    arrived: Longs
 
     def __len__(self) -> int:
         return len(self.high)
 
+    def since(self, horizon: int) -> "_Run":
+        """Those that arrived at `horizon` or later."""
+        fresh = self.arrived >= horizon
+        return self if fresh.all() else _Run(self.high[fresh], self.low[fresh], self.arrived[fresh])
+
+    def has(self, high: Longs, low: Longs, horizon: int) -> NDArray[np.bool_]:
+        """Which of these ids, sorted by `high`, are among those that arrived at `horizon` or later."""
+        places = np.minimum(np.searchsorted(self.high, high), len(self) - 1)
+        found: NDArray[np.bool_] = self.high[places] == high
+        return found & (self.low[places] == low) & (self.arrived[places] >= horizon)
+
+
+def _sorted(*runs: _Run) -> _Run:
+    high, low, arrived = (np.concatenate([getattr(run, name) for run in runs]) for name in ("high", "low", "arrived"))
+    order = np.argsort(high, kind="stable")  # which finds the runs that are sorted already
+    return _Run(high[order], low[order], arrived[order])
+
+
+@dataclass
+class RecentIds:
+    """Ids of readings that arrived within `keep_micros` before the newest."""
+
+    keep_micros: int
+    _runs: list[_Run] = field(default_factory=list)
+    _newest: int = _NEVER
+
+    def __len__(self) -> int:
+        return sum(int((run.arrived >= self._horizon).sum()) for run in self._runs)
+
     def repeated(self, high: Longs, low: Longs) -> NDArray[np.bool_]:
         """Which of these ids, in order of arrival, are known already or stand earlier among them: a mask of their
         length."""
-        return self._known(high, low) | _repeated_within(high, low)
+        order = np.argsort(high, kind="stable")
+        high, low = high[order], low[order]  # neighbours are looked up in neighbouring places
+        found = _repeated_within(high, low)
+        for run in self._runs:
+            found |= run.has(high, low, self._horizon)
+        repeated = np.empty_like(found)
+        repeated[order] = found
+        return repeated
 
     def add(self, high: Longs, low: Longs, arrived: Longs) -> None:
         """Remember new ids, and forget those that arrived more than `keep_micros` before the newest."""
         if len(high) == 0:
             return
-        order = np.argsort(high, kind="stable")
-        places = np.searchsorted(self.high, high[order])
-        self.high = np.insert(self.high, places, high[order])
-        self.low = np.insert(self.low, places, low[order])
-        self.arrived = np.insert(self.arrived, places, arrived[order])
-        fresh = self.arrived >= self.arrived.max() - self.keep_micros
-        if not fresh.all():
-            self.high, self.low, self.arrived = self.high[fresh], self.low[fresh], self.arrived[fresh]
+        self._newest = max(self._newest, int(arrived.max()))
+        run = _sorted(_Run(high, low, arrived))
+        while self._runs and len(self._runs[-1]) <= _LONGER * len(run):
+            run = _sorted(self._runs.pop().since(self._horizon), run.since(self._horizon))
+        self._runs = [known for known in [*self._runs, run] if known.arrived.max(initial=_NEVER) >= self._horizon]
 
-    def _known(self, high: Longs, low: Longs) -> NDArray[np.bool_]:
-        if len(self.high) == 0:
-            return np.zeros(len(high), dtype=bool)
-        places = np.minimum(np.searchsorted(self.high, high), len(self.high) - 1)
-        known: NDArray[np.bool_] = (self.high[places] == high) & (self.low[places] == low)
-        return known
+    @property
+    def _horizon(self) -> int:
+        """The first arrival that is remembered."""
+        return max(_NEVER, self._newest - self.keep_micros)
 
 
 def _repeated_within(high: Longs, low: Longs) -> NDArray[np.bool_]:
-    _, first, group = np.unique(high, return_index=True, return_inverse=True)
-    earlier = first[group]
-    repeated: NDArray[np.bool_] = (earlier != np.arange(len(high))) & (low[earlier] == low)
-    return repeated
+    """Of ids sorted by `high`, and those of one `high` by arrival: which stand earlier among them."""
+    starts = np.ones(len(high), dtype=bool)
+    starts[1:] = high[1:] != high[:-1]
+    first = np.maximum.accumulate(np.where(starts, np.arange(len(high)), 0))
+    return ~starts & (low[first] == low)

@@ -1,6 +1,6 @@
 """Lines to InfluxDB.
 
-1. write the batch in requests of 5,000 lines       a crash in between: some points are there
+1. write the batch in requests of 20,000 lines      a crash in between: some points are there
 2. Spark commits the offsets                        a crash before: the batch is written again, and each point, having
                                                     the same measurement, tags and time, replaces itself
 
@@ -22,12 +22,12 @@ from streaming.line_protocol import Column, lines, number, text
 log = structlog.get_logger(__name__)
 
 ANOMALIES = "sensor_anomalies"
-_LINES = 5000
+_LINES = 20_000
 _MILLISECONDS = 20_000
 
 
 class InfluxSink:
-    """Writes lines, in requests of 5,000."""
+    """Writes lines, in requests of 20,000."""
 
     def __init__(self, settings: Settings) -> None:
         self._bucket = settings.influxdb_bucket

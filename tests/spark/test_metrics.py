@@ -32,12 +32,29 @@ def readings(*values, day=FIRST):
     return pa.Table.from_pylist(rows, schema=arrow_schema("reading"))
 
 
+def features(*means):
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    rows = [
+        {"device_id": "d", "metric": "t", "window_kind": "tumbling_1m", "window_end": at, "count": 6, "mean": mean}
+        | {"event_date": FIRST}
+        for mean in means
+    ]
+    return pa.Table.from_pylist(rows, schema=arrow_schema("feature"))
+
+
 def run(spark, lake, checkpoint):
     """What one run of the query takes, until nothing is left."""
-    seen = []
+    return sorted(
+        float(line.split(" ")[1].removeprefix("value=")) for piece in taken(spark, lake, checkpoint) for line in piece
+    )
+
+
+def taken(spark, lake, checkpoint):
+    """The same, piece by piece."""
+    found = []
 
     def take(batch, _):
-        seen.extend(row.value for row in batch.select("value").collect())
+        found.extend(lines.to_pylist() for lines in metrics.pieces(lake, batch))
 
     query = (
         metrics.rows(spark, lake.root)
@@ -47,7 +64,7 @@ def run(spark, lake, checkpoint):
         .start()
     )
     query.awaitTermination(120)
-    return sorted(seen)
+    return found
 
 
 def test_it_goes_on_after_days_past_retention_left_the_tables(spark, lake, tmp_path):
@@ -62,3 +79,26 @@ def test_it_goes_on_after_days_past_retention_left_the_tables(spark, lake, tmp_p
     lake.open(READINGS).optimize.compact()
     assert run(spark, lake, checkpoint) == [3.0]
     assert run(spark, lake, checkpoint) == []
+
+
+def test_a_large_file_is_taken_in_pieces_and_each_table_has_lines_of_its_own(spark, lake, tmp_path, monkeypatch):
+    """Rows of a backlog in Java's heap at once ended the stream."""
+    monkeypatch.setattr(metrics, "_ROWS", 1000)
+    values = [float(number) for number in range(2500)]
+    Appender(lake, READINGS, "checkpoint").append(readings(*values), 0)
+    Appender(lake, FEATURES, "checkpoint").append(features(1.5, 2.5), 0)
+    *of_readings, of_features = taken(spark, lake, tmp_path / "checkpoint")
+    assert [len(piece) for piece in of_readings] == [1000, 1000, 500]
+    assert {float(line.split(" ")[1].removeprefix("value=")) for piece in of_readings for line in piece} == {*values}
+    assert [line.split(" ")[:2] for line in of_features] == [
+        ["sensor_metrics,device_id=d,metric=t,window=tumbling_1m", f"count=6i,mean={mean}"] for mean in (1.5, 2.5)
+    ]
+
+
+def test_a_folder_may_have_blanks_in_its_name(spark, tmp_path):
+    """Spark writes a blank in a path as %20."""
+    blank = Lake(str(tmp_path / "a lake"))
+    for table in (READINGS, FEATURES):
+        creation.ensure(blank, table)
+    Appender(blank, READINGS, "checkpoint").append(readings(1.0), 0)
+    assert run(spark, blank, tmp_path / "checkpoint") == [1.0]
