@@ -133,7 +133,12 @@ def _drain(
         "times_real_time": slowest,
         **result.cpu(before.stack, after.stack, sent.readings),
         "peak_rss_mb_by": memory.highest_by(),
-        "memory_over_time": over_time(memory.samples, before.at),
+        "memory_over_time": over_time(memory.samples, before.at, "mb"),
+        "lag_over_time": over_time(
+            [(place.at, {name: float(place.lag)}) for name, places in progress.places.items() for place in places],
+            before.at,
+            "lag",
+        ),
         "failures": backlog.failures(settings),
         **(_compared(request, settings, plan, sent, alerts.ids, report=report) if drained is not None else {}),
         "aims": {"times real time": AIM},
@@ -155,15 +160,15 @@ def caught_up(places: Sequence[Place], began: float, real_seconds: float) -> dic
 
 
 def over_time(
-    samples: Sequence[tuple[float, dict[str, float]]], began: float, every: float = 10.0
+    samples: Sequence[tuple[float, dict[str, float]]], began: float, what: str, every: float = 10.0
 ) -> list[dict[str, Any]]:
-    """The most MB that each process had in each stretch of `every` seconds."""
+    """The highest figure of each name in each stretch of `every` seconds; `what` is the key that they stand under."""
     found: dict[int, dict[str, float]] = {}
     for at, by in samples:
         stretch = found.setdefault(int((at - began) // every), {})
         for name, size in by.items():
             stretch[name] = max(size, stretch.get(name, 0.0))
-    return [{"from_s": number * every, "mb": found[number]} for number in sorted(found)]
+    return [{"from_s": number * every, what: found[number]} for number in sorted(found)]
 
 
 def _compared(

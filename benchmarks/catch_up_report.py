@@ -41,9 +41,16 @@ def render(document: dict[str, Any]) -> RenderableType:
 
 
 def panels(document: dict[str, Any]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Memory by process over time."""
+    """How far each query is behind, and memory by process, over time."""
+    return {
+        "behind, messages": _lines(document["lag_over_time"], "lag"),
+        "memory, MB": _lines(document["memory_over_time"], "mb"),
+    }
+
+
+def _lines(stretches: list[dict[str, Any]], what: str) -> dict[str, list[tuple[float, float]]]:
     lines: dict[str, list[tuple[float, float]]] = {}
-    for stretch in document["memory_over_time"]:
-        for name, size in stretch["mb"].items():
-            lines.setdefault(name, []).append((stretch["from_s"], size))
-    return {"memory, MB": lines}
+    for stretch in stretches:
+        for name, figure in stretch[what].items():
+            lines.setdefault(name, []).append((stretch["from_s"], figure))
+    return lines

@@ -14,6 +14,7 @@ COMMANDS = (
     "catch-up",
     "scale",
     "soak",
+    "recovery",
     "ratio",
     "detect",
     "injected",
@@ -57,6 +58,7 @@ def test_a_picture_without_a_folder_is_refused_first(tmp_path):
         (("scale", "--sensors", ""), "--sensors and --days are both empty"),
         (("scale", "--sensors", "", "--days", "1", "--queries", "alerts"), "name it in --queries too"),
         (("soak", "--queries", ""), "no query is called nothing"),
+        (("recovery", "--queries", "lake"), "name alerts too"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_with_the_reason(arguments, reason):

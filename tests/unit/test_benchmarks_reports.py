@@ -57,6 +57,7 @@ def test_catch_up():
         "cpu_seconds_by": {"kafka": 5.0},
         "peak_rss_mb_by": {"stream": 2000.0},
         "memory_over_time": [{"from_s": 0.0, "mb": {"stream": 2000.0}}],
+        "lag_over_time": [{"from_s": 0.0, "lag": {"lake": 5.0}}, {"from_s": 10.0, "lag": {"lake": 0.0}}],
         "lost": 0,
         "doubled": 1,
         "aims": {"times real time": 5.0},
@@ -65,7 +66,10 @@ def test_catch_up():
     text = printed(catch_up_report.render(document))
     assert "6 times real time; aim >= 5" in text
     assert "0, 1 (anomalies: all ids)" in text
-    assert catch_up_report.panels(document) == {"memory, MB": {"stream": [(0.0, 2000.0)]}}
+    assert catch_up_report.panels(document) == {
+        "behind, messages": {"lake": [(0.0, 5.0), (10.0, 0.0)]},
+        "memory, MB": {"stream": [(0.0, 2000.0)]},
+    }
 
 
 @pytest.fixture

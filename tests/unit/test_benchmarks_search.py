@@ -6,10 +6,11 @@ import numpy as np
 import orjson
 import pytest
 
-from benchmarks import catch_up, expected, history, ratio, scale
+from benchmarks import catch_up, expected, history, ratio, recovery, scale
 from benchmarks.alert_count import AlertCount
 from benchmarks.churn import ChurningPlan
 from benchmarks.fleet_limits import rows_of
+from benchmarks.load import Plan
 from benchmarks.observers.progress import Place, committed
 from benchmarks.plain_loop import alert
 from benchmarks.rate_search import RateSearch
@@ -65,7 +66,7 @@ def test_a_query_has_caught_up_when_it_is_behind_no_more():
 
 def test_memory_over_time_is_the_highest_of_each_stretch():
     samples = [(100.0, {"stream": 5.0}), (104.0, {"stream": 9.0, "kafka": 1.0}), (121.0, {"stream": 2.0})]
-    assert catch_up.over_time(samples, 100) == [
+    assert catch_up.over_time(samples, 100, "mb") == [
         {"from_s": 0.0, "mb": {"stream": 9.0, "kafka": 1.0}},
         {"from_s": 20.0, "mb": {"stream": 2.0}},
     ]
@@ -209,3 +210,40 @@ def test_history_costs_nothing_where_the_figures_stay():
     assert all(found["aims_met"].values())
     found = history.judged([lake(1, 100, 10), lake(100, 200, 30)], {"seconds": 300})
     assert not any(found["aims_met"].values())
+
+
+def test_alerts_are_back_to_normal_from_where_they_stay_so():
+    def windows(*p95):
+        return [{"from_s": 5.0 * number, "p95": value} for number, value in enumerate(p95)]
+
+    assert recovery.back_to(windows(9000.0, 40.0, 200.0, 45.0, 50.0), 50.0) == 15.0
+    assert recovery.back_to(windows(10.0, 10.0), 50.0) == 0.0
+    assert recovery.back_to(windows(10.0, 60.0), 50.0) is None
+    assert recovery.back_to([], 50.0) is None
+
+
+def test_recovery_counts_from_the_kill_and_from_the_new_process():
+    """20 s away, in which the alerts of each second wait for the new process; then as before."""
+    second, start = 1_000_000, 1_000_000_000
+    plan = Plan(sensors=1, rate=1, warmup_seconds=60, seconds=60, seed=0, start=start, violating_share=1.0)
+    killed = plan.first_counted
+    back = killed + 20 * second
+    due = {f"a{number}": start + number * second for number in range(120)}
+    seen = {name: at + 10_000 if at < killed or at >= back else back + 10_000 for name, at in due.items()}
+    restart = recovery.Restart(killed, killed + 2 * second, killed + 19 * second)
+    found = recovery.judged(seen, due, plan, restart)
+    assert found["before"]["p95"] == 10.0
+    assert found["seconds_after_kill"] == {
+        "new process": 2.0,
+        "first alert": 20.0,
+        "all queries run": 19.0,
+        "alerts as fast as before": 20.0,
+    }
+    assert found["seconds_from_start_to_normal"] == 18.0
+    assert found["longest_wait_ms"] == 20_010.0
+    assert found["aims_met"] == {"seconds from start to normal": True}
+    never = recovery.judged(
+        {name: at for name, at in seen.items() if at < killed}, due, plan, recovery.Restart(killed, None, None)
+    )
+    assert never["seconds_from_start_to_normal"] is None
+    assert not never["aims_met"]["seconds from start to normal"]

@@ -10,12 +10,13 @@ from sensorlake.commands.bench import (
     model_server,
     peers,
     ratio,
+    recovery,
     scale,
     soak,
     throughput,
 )
 
-_MODULES = (latency, throughput, catch_up, scale, soak, ratio, detection, lakehouse, model_server, peers)
+_MODULES = (latency, throughput, catch_up, scale, soak, recovery, ratio, detection, lakehouse, model_server, peers)
 
 
 def register(app: typer.Typer) -> None:
