@@ -55,7 +55,7 @@ def lines(
                 if pairs:
                     panel.plot(*zip(*pairs, strict=True), "o-" if logarithmic else "-", label=name, linewidth=1.1, ms=3)
             panel.set(xlabel=x, xscale="log" if logarithmic else "linear", ylim=(0, None))
-            if any(found.values()):
+            if any(name and pairs for name, pairs in found.items()):
                 panel.legend(fontsize="x-small")
 
 

@@ -4,11 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.dataset as ds  # type: ignore[import-untyped]
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
-from pyarrow.fs import PyFileSystem  # type: ignore[import-untyped]
 
 from lakehouse.columns import arrow_schema
 from lakehouse.tables import Owner, Table
@@ -69,6 +66,11 @@ class Lake:
     def read(self, table: Table, files: Sequence[str], columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
         """Data files of `table`, by their paths within it, at most `rows` rows at a time. Columns that a file of an
         older version lacks are null; the one that the table is partitioned by is not in its files."""
+        # Half a second, which Dagster's processes need not spend.
+        import pyarrow.dataset as ds  # type: ignore[import-untyped]  # noqa: PLC0415
+        from deltalake.fs import DeltaStorageHandler  # noqa: PLC0415
+        from pyarrow.fs import PyFileSystem  # type: ignore[import-untyped]  # noqa: PLC0415
+
         if not files:
             return
         filesystem = PyFileSystem(DeltaStorageHandler(self.uri(table), dict(self.options)))

@@ -16,6 +16,7 @@ memory is rebuilt from the readings *before* this batch's first offsets, and fro
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -42,7 +43,7 @@ log = structlog.get_logger(__name__)
 _NO_WATERMARK = -(2**62)
 # What a dead letter may hold to travel with the readings. A flood of larger ones would fill the memory of this process.
 _CARRIED_BYTES = 2048
-_TASKS = max(1, (os.cpu_count() or 1) // 2)
+_PROCESSORS = os.cpu_count() or 1
 _REMEMBERED = (*field_names(READINGS.record)[:6], "received_at", "source_partition", "source_offset")
 
 
@@ -64,12 +65,15 @@ class LakeWriter:
     checkpoint can begin where that one ended; those of version 0.1.0 did not, and then it counts from here."""
     keep_days: Mapping[str, int] = field(default_factory=dict)
     """Table name -> how long its rows stay (lakehouse/retention.py)."""
+    every_seconds: float = 10.0
+    """A batch that takes longer falls behind."""
     panes: Panes = field(default_factory=Panes)
     watermark: int = _NO_WATERMARK
     ids: RecentIds = field(init=False)
     remembers: bool = False
     newest: int = 0
     position: Position = field(init=False)
+    is_behind: bool = False
 
     def __post_init__(self) -> None:
         self.ids = RecentIds(self.remember_micros)
@@ -80,10 +84,12 @@ class LakeWriter:
         )
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        began = time.monotonic()
         self.readings.holds(batch_id)  # where the checkpoint has gone back, nothing is written
         decoded = decode(batch, self.max_message_bytes)
-        # A batch may take all the time until the next one, but not the processors that the alerts need.
-        arrived = collect(decoded.coalesce(_TASKS))
+        # A batch may take all the time until the next one, but not the processors that the alerts need, unless it would
+        # fall further and further behind.
+        arrived = collect(decoded.coalesce(_PROCESSORS if self.is_behind else max(1, _PROCESSORS // 2)))
         if not self.remembers and arrived.num_rows:
             self._remember_before(arrived, batch_id)
             known = position.last(self.readings.commits())
@@ -118,6 +124,7 @@ class LakeWriter:
             self.features.append(closed, batch_id)
         for appender in (self.readings, self.dead_letters, self.features):
             appender.tidy()
+        self.is_behind = time.monotonic() - began > self.every_seconds
         log.info("lake batch", batch_id=batch_id, **counts, features=0 if closed is None else closed.num_rows)
 
     def _advance(self, event_time: NDArray[np.int64], received: NDArray[np.int64]) -> pa.Table | None:

@@ -110,6 +110,7 @@ def start_lake(context: Context) -> StreamingQuery:
             remember_micros=settings.remember_seconds * _SECOND_MICROS,
             read=Position(topic_id or "", read),
             keep_days=retention.kept_days(settings),
+            every_seconds=settings.lake_trigger_seconds,
         )
         writer(batch, batch_id)
 

@@ -71,6 +71,23 @@ def tend(stop, *queries, require=lambda: None, tmp_path):
     return {query.name: query.report()["state"] for query in found}
 
 
+def test_the_others_wait_until_the_alerts_are_at_work():
+    begun, at_work = [], iter([False, False, True])
+    queries = [
+        SupervisedQuery(name, lambda name=name: begun.append(name) or SimpleNamespace(isActive=True))
+        for name in ("lake", "alerts")
+    ]
+    application.start_alerts(queries, threading.Event(), lambda: next(at_work), grace=0.0)
+    assert begun == ["alerts"]
+    assert list(at_work) == []
+
+
+def test_alerts_that_cannot_start_hold_up_nobody():
+    asked = []
+    application.start_alerts([SupervisedQuery("alerts", refused)], threading.Event(), lambda: asked.append(1))
+    assert asked == []
+
+
 def test_alerts_do_not_wait_for_a_checkpoint_to_be_repaired(tmp_path):
     stop = threading.Event()
 
