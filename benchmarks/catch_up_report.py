@@ -41,11 +41,13 @@ def render(document: dict[str, Any]) -> RenderableType:
 
 
 def panels(document: dict[str, Any]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """How far each query is behind, and memory by process, over time."""
-    return {
-        "behind, messages": _lines(document["lag_over_time"], "lag"),
-        "memory, MB": _lines(document["memory_over_time"], "mb"),
+    """How far each query is behind, in the measure that it goes by, and memory by process, over time."""
+    behind = _lines(document["lag_over_time"], "lag")
+    shares = {
+        name: [(at, 100 * lag / max(1.0, *(each for _, each in pairs))) for at, lag in pairs]
+        for name, pairs in behind.items()
     }
+    return {"behind, % of its highest": shares, "memory, MB": _lines(document["memory_over_time"], "mb")}
 
 
 def _lines(stretches: list[dict[str, Any]], what: str) -> dict[str, list[tuple[float, float]]]:

@@ -8,6 +8,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ _SLACK = 1.5
 _BEFORE_SECONDS = 60.0
 _DRAIN_SECONDS = 90.0
 _LOOK_SECONDS = 0.1
+_NEVER = 2**62
 Report = Callable[[str], None]
 
 
@@ -115,12 +117,13 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
 def _kill(settings: Settings, plan: Plan, clock: Clock, alerts: AlertWatch, report: Report) -> Restart:
     """Kill the stream, and watch until the load ends."""
     layout = Layout.of(settings)
-    old = supervisor.processes(layout)["stream"].pid
-    if not old:
+    info = supervisor.processes(layout).get("stream")
+    if info is None or not info.pid:
         raise BenchmarkError("the stream ended before it was killed")
-    stream = psutil.Process(old)
+    old, stream = info.pid, psutil.Process(info.pid)
     for process in [stream, *stream.children(recursive=True)]:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # one that ended with those before it
+            process.kill()
     killed, started, running = clock.now(), None, None
     report("killed")
     while clock.now() < plan.end:
@@ -151,7 +154,8 @@ def judged(seen: dict[str, int], due: dict[str, int], plan: Plan, restart: Resta
     """The figures before and after, and the seconds from the kill until each step."""
     first = max(plan.start, restart.killed - round(_BEFORE_SECONDS * 1e6))
     before_times, before = percentiles.latencies(seen, due, first, restart.killed - round(WINDOW_SECONDS * 1e6))
-    after_times, after = percentiles.latencies(seen, due, restart.killed, plan.end)
+    # What never came waits for ever: left out, it would make a stream that fell silent look fast.
+    after_times, after = percentiles.latencies(dict.fromkeys(due, _NEVER) | seen, due, restart.killed, plan.end)
     windows = percentiles.over_time(after_times, after, restart.killed, WINDOW_SECONDS)
     usual = percentiles.over_time(before_times, before, first, WINDOW_SECONDS)
     normal = _SLACK * max((window["p95"] for window in usual), default=0.0)
@@ -174,8 +178,8 @@ def judged(seen: dict[str, int], due: dict[str, int], plan: Plan, restart: Resta
             "alerts as fast as before": again,
         },
         "seconds_from_start_to_normal": normal_after_start,
-        "longest_wait_ms": percentiles.summary(after)["max"],
-        "after": percentiles.summary(after[after_times >= restart.killed + (again or 0.0) * 1e6]) if again else None,
+        "longest_wait_ms": percentiles.summary(percentiles.latencies(seen, due, restart.killed, plan.end)[1])["max"],
+        "after": None if again is None else percentiles.summary(after[after_times >= restart.killed + again * 1e6]),
         "by_5s": windows,
         "aims": {"seconds from start to normal": AIM_SECONDS},
         "aims_met": {
@@ -188,7 +192,7 @@ def back_to(windows: Sequence[dict[str, Any]], normal: float) -> float | None:
     """From which of `windows` on (its `from_s`) p95 is at most `normal` to the last; None: from none."""
     since = None
     for window in reversed(windows):
-        if window["p95"] is None or window["p95"] > normal:
+        if window["p95"] > normal:
             break
         since = window["from_s"]
     return since

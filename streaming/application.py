@@ -95,10 +95,11 @@ def start_alerts(
     for query in queries:
         if query.name == "alerts":
             query.tend()
-            while query.query is not None and not is_at_work() and time.monotonic() < deadline:
+            while query.is_active() and not is_at_work() and time.monotonic() < deadline:
                 if stop.wait(0.1):
                     return
-            stop.wait(grace if query.query is not None else 0.0)
+            if query.is_active():
+                stop.wait(grace)
 
 
 def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, path: Path, lease: Lease) -> None:

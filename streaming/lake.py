@@ -84,14 +84,15 @@ class LakeWriter:
         )
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
-        began = time.monotonic()
         self.readings.holds(batch_id)  # where the checkpoint has gone back, nothing is written
         decoded = decode(batch, self.max_message_bytes)
         # A batch may take all the time until the next one, but not the processors that the alerts need, unless it would
         # fall further and further behind.
+        began = time.monotonic()
         arrived = collect(decoded.coalesce(_PROCESSORS if self.is_behind else max(1, _PROCESSORS // 2)))
         if not self.remembers and arrived.num_rows:
             self._remember_before(arrived, batch_id)
+            began = time.monotonic()  # which is done once
             known = position.last(self.readings.commits())
             if known is not None and known.topic_id == self.read.topic_id:
                 self.position = known
@@ -122,9 +123,9 @@ class LakeWriter:
         self.readings.append(kept, batch_id, json.dumps(note), self.position.as_metadata())
         if closed is not None:
             self.features.append(closed, batch_id)
+        self.is_behind = time.monotonic() - began > self.every_seconds
         for appender in (self.readings, self.dead_letters, self.features):
             appender.tidy()
-        self.is_behind = time.monotonic() - began > self.every_seconds
         log.info("lake batch", batch_id=batch_id, **counts, features=0 if closed is None else closed.num_rows)
 
     def _advance(self, event_time: NDArray[np.int64], received: NDArray[np.int64]) -> pa.Table | None:

@@ -1,10 +1,10 @@
 """Which reading ids arrived in the last minutes: the memory by which the lake tells a repeated reading from a new one.
 
 Ids are 128 bits, kept as two int64 columns in runs that are sorted each by itself: 24 bytes an id with its arrival, so
-ten minutes at 10,000 readings a second are 144 MB, and a batch of 100,000 ids is looked up in tens of milliseconds. A
-batch becomes a run; runs are merged as they grow, so that adding an id costs the logarithm of what is known, where one
-sorted column would be copied for each batch. Spark's own deduplication keeps its ids in a state store and walks all of
-them at each batch.
+ten minutes at 10,000 readings a second are 144 MB; twice that, as a run keeps what it should forget until it is merged,
+and more while two large ones are. A batch of 100,000 ids is looked up in tens of milliseconds. A batch becomes a run;
+runs are merged as they grow, so that adding an id costs the logarithm of what is known, where one sorted column would
+be copied for each batch. Spark's own deduplication keeps its ids in a state store and walks all of them at each batch.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ def halves(ids: pa.ChunkedArray) -> tuple[Longs, Longs]:
 
 @dataclass(frozen=True)
 class _Run:
-    """Ids with their arrivals in microseconds, sorted by `high`."""
+    """Ids with their arrivals in microseconds, sorted by `high`; of an id's arrivals the newest first."""
 
     high: Longs
     low: Longs
@@ -52,6 +52,10 @@ class _Run:
 def _sorted(*runs: _Run) -> _Run:
     high, low, arrived = (np.concatenate([getattr(run, name) for run in runs]) for name in ("high", "low", "arrived"))
     order = np.argsort(high, kind="stable")  # which finds the runs that are sorted already
+    ordered = high[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        # An id may have come again after it was forgotten, and what is read back from the table holds both.
+        order = np.lexsort((-arrived, high))
     return _Run(high[order], low[order], arrived[order])
 
 

@@ -64,6 +64,9 @@ class SupervisedQuery:
                 self.refusal = error if isinstance(error, CheckpointError) else None
                 self._note(now, error)
 
+    def is_active(self) -> bool:
+        return self.query is not None and bool(self.query.isActive)
+
     def report(self) -> dict[str, Any]:
         """state, batch, input_rate (records/s), lag (records, or files of a Delta source), kept (its state store's rows
         and bytes in memory) and last_error."""

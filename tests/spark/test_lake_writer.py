@@ -268,3 +268,18 @@ def test_features_are_those_of_the_raw_readings(spark, lake):
     assert row["stddev"] == pytest.approx(raw.std(), rel=1e-4)
     assert (row["min"], row["max"], row["delta"]) == (raw.min(), raw.max(), raw[-1] - raw[0])
     assert row["rate_of_change"] == pytest.approx((raw[-1] - raw[0]) / 59.5)
+
+
+def test_a_lake_that_is_behind_takes_all_processors_and_stores_the_same(spark, lake, tmp_path):
+    """A batch that took longer than until the next one is due would be followed by a longer one, and so on."""
+    calm, behind = writer(spark, lake, every_seconds=3600.0), writer(spark, str(tmp_path / "other"), every_seconds=0.0)
+    for batch_id in range(2):
+        messages = [
+            reading(10 * batch_id + number % 7, 20 * batch_id + number // 3, partition=number % 3)
+            for number in range(30)
+        ]
+        for write in (calm, behind):
+            write(kafka(spark, messages), batch_id)
+    assert (calm.is_behind, behind.is_behind) == (False, True)
+    assert contents(spark, lake) == contents(spark, str(tmp_path / "other"))
+    assert counts(spark, lake)["duplicates"] > 0

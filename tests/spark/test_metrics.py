@@ -1,8 +1,10 @@
 """The metrics query on tables that change below it as they do in service: merged, and with old days dropped."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lakehouse import creation, retention
@@ -10,6 +12,7 @@ from lakehouse.appender import Appender
 from lakehouse.columns import arrow_schema
 from lakehouse.lake import Lake
 from lakehouse.tables import FEATURES, READINGS
+from sensorlake.errors import LakeError
 from streaming import metrics
 
 FIRST = date(2026, 11, 3)
@@ -102,3 +105,28 @@ def test_a_folder_may_have_blanks_in_its_name(spark, tmp_path):
         creation.ensure(blank, table)
     Appender(blank, READINGS, "checkpoint").append(readings(1.0), 0)
     assert run(spark, blank, tmp_path / "checkpoint") == [1.0]
+
+
+def test_a_file_that_lies_in_no_table_is_named_and_not_passed_over(lake):
+    class Batch:
+        """A batch of Spark's, as far as it is asked."""
+
+        def coalesce(self, _):
+            return self
+
+        def distinct(self):
+            return self
+
+        def collect(self):
+            return [SimpleNamespace(file="s3a://elsewhere/readings/part-0.parquet")]
+
+    with pytest.raises(LakeError, match=r"part-0\.parquet"):
+        next(metrics.pieces(lake, Batch()))
+
+
+def test_columns_that_an_older_file_lacks_are_null(lake, tmp_path):
+    old = pa.table({"device_id": ["d"], "value": [1.5]})
+    (tmp_path / "lake" / "readings").mkdir(exist_ok=True)
+    pq.write_table(old, tmp_path / "lake" / "readings" / "old.parquet")
+    (piece,) = lake.read(READINGS, ["old.parquet"], ["device_id", "location", "value"], 10)
+    assert piece.to_pylist() == [{"device_id": "d", "location": None, "value": 1.5}]

@@ -67,7 +67,7 @@ def test_catch_up():
     assert "6 times real time; aim >= 5" in text
     assert "0, 1 (anomalies: all ids)" in text
     assert catch_up_report.panels(document) == {
-        "behind, messages": {"lake": [(0.0, 5.0), (10.0, 0.0)]},
+        "behind, % of its highest": {"lake": [(0.0, 100.0), (10.0, 0.0)]},
         "memory, MB": {"stream": [(0.0, 2000.0)]},
     }
 

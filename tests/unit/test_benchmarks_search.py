@@ -222,6 +222,17 @@ def test_alerts_are_back_to_normal_from_where_they_stay_so():
     assert recovery.back_to([], 50.0) is None
 
 
+def test_a_stream_that_falls_silent_has_not_recovered():
+    second, start = 1_000_000, 1_000_000_000
+    plan = Plan(sensors=1, rate=1, warmup_seconds=60, seconds=60, seed=0, start=start, violating_share=1.0)
+    due = {f"a{number}": start + number * second for number in range(120)}
+    silent = plan.end - 20 * second
+    seen = {name: at + 10_000 for name, at in due.items() if at < silent}
+    found = recovery.judged(seen, due, plan, recovery.Restart(plan.first_counted, plan.first_counted, None))
+    assert found["seconds_after_kill"]["alerts as fast as before"] is None
+    assert not found["aims_met"]["seconds from start to normal"]
+
+
 def test_recovery_counts_from_the_kill_and_from_the_new_process():
     """20 s away, in which the alerts of each second wait for the new process; then as before."""
     second, start = 1_000_000, 1_000_000_000

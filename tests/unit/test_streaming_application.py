@@ -13,6 +13,10 @@ from streaming import application
 from streaming.supervision import SupervisedQuery
 
 
+def refused():
+    raise CheckpointError("damaged")
+
+
 def no_session(_):
     raise AssertionError("Spark was started for nothing")
 
@@ -61,10 +65,6 @@ def test_a_report_that_cannot_be_written_ends_nothing(tmp_path):
     assert tend(stop, ("alerts", run), tmp_path=tmp_path / "run") == {"alerts": "running"}
 
 
-def refused():
-    raise CheckpointError("damaged")
-
-
 def tend(stop, *queries, require=lambda: None, tmp_path):
     found = [SupervisedQuery(name, begin) for name, begin in queries]
     application._tend(found, stop, tmp_path / "queries.json", SimpleNamespace(require=require))
@@ -82,10 +82,19 @@ def test_the_others_wait_until_the_alerts_are_at_work():
     assert list(at_work) == []
 
 
-def test_alerts_that_cannot_start_hold_up_nobody():
+@pytest.mark.parametrize("begin", [refused, lambda: SimpleNamespace(isActive=False)])
+def test_alerts_that_cannot_start_or_end_at_once_hold_up_nobody(begin):
     asked = []
-    application.start_alerts([SupervisedQuery("alerts", refused)], threading.Event(), lambda: asked.append(1))
+    application.start_alerts([SupervisedQuery("alerts", begin)], threading.Event(), lambda: asked.append(1))
     assert asked == []
+
+
+def test_a_stream_that_is_stopped_waits_for_no_alerts():
+    stop = threading.Event()
+    stop.set()
+    running = SupervisedQuery("alerts", lambda: SimpleNamespace(isActive=True))
+    application.start_alerts([running], stop, lambda: False, grace=3600.0)
+    assert running.is_active()
 
 
 def test_alerts_do_not_wait_for_a_checkpoint_to_be_repaired(tmp_path):

@@ -81,3 +81,19 @@ def test_it_agrees_with_a_set(batches):
         assert repeated(memory, *batch) == expected
         add(memory, arrived, *[one for one, again in zip(batch, expected, strict=True) if not again])
         assert len(memory) == len(known)
+
+
+ARRIVALS = st.integers(0, 5 * MINUTE)
+
+
+@given(st.lists(st.lists(st.tuples(IDS, ARRIVALS), max_size=20), max_size=8))
+def test_what_is_read_back_may_come_in_any_order_and_more_than_once(batches):
+    """After a restart the table gives back more than is remembered, ids that were forgotten meanwhile among it."""
+    memory, newest_of = RecentIds(MINUTE), {}
+    for batch in batches:
+        high, low = (np.array([one[half] for one, _ in batch], dtype=np.int64) for half in (0, 1))
+        memory.add(high, low, np.array([arrived for _, arrived in batch], dtype=np.int64))
+        for one, arrived in batch:
+            newest_of[one] = max(arrived, newest_of.get(one, 0))
+        horizon = max(newest_of.values(), default=0) - MINUTE
+        assert repeated(memory, *newest_of) == [arrived >= horizon for arrived in newest_of.values()]

@@ -4,6 +4,7 @@ without, as what they know of each device is of one piece with how far they have
 import os
 import random
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from benchmarks.detect import expected
+from benchmarks.observers.progress import committed
 from edge.simulator import Simulator
 from sensorlake.settings import Settings
 from tests.faults.stream import alarms
@@ -27,7 +29,8 @@ def kill(stream: psutil.Popen) -> None:
     root = psutil.Process(stream.pid)
     family = [root, *root.children(recursive=True)]
     for process in family:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     stream.wait(60)
     _, left = psutil.wait_procs(family, 60)
     assert left == []
@@ -43,7 +46,7 @@ def test_the_detectors_forget_and_doubt_nothing(own_servers: Settings, tmp_path:
     assert due
     parts = KILLS + 1
     borders = [len(blocks) * number // parts for number in range(parts + 1)]
-    stream = None
+    checkpoint, stream, done = deployment.settings.checkpoint_dir / "detect", None, None
     try:
         for number, (first, end) in enumerate(pairwise(borders)):
             stream = deployment.start("--queries", ",".join(alarms.QUERIES))
@@ -51,7 +54,13 @@ def test_the_detectors_forget_and_doubt_nothing(own_servers: Settings, tmp_path:
             middle = (first + end) // 2
             alarms.send(deployment, blocks[first:middle])
             if number < KILLS:
-                time.sleep(chance.uniform(0, 3))  # somewhere in the batches that this makes
+                # It has to go on from something: a batch that this life has noted as done.
+                before = done
+                deployment.wait_for(
+                    "a batch", stream, lambda before=before: committed(checkpoint) not in (None, before)
+                )
+                done = committed(checkpoint)
+                time.sleep(chance.uniform(0, 3))  # somewhere in the batches that follow
                 alarms.send(deployment, blocks[middle:end])
                 kill(stream)
                 told("kill -9 of the whole job")
