@@ -29,10 +29,11 @@ DAY = NOON.date()
 HELD_UP = "select 1 from pg_stat_activity where application_name = 'sensorlake-facts' and wait_event_type = 'Lock'"
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 300, seen: Callable[[], Any] | None = None) -> None:
+    """`seen` says what is there instead, should the time pass."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "the deadline passed"
+        assert time.monotonic() < deadline, f"not within {seconds:g} s; there is {seen() if seen else 'no more to say'}"
         time.sleep(0.2)
 
 

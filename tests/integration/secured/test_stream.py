@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -174,5 +175,14 @@ def open_files(settings: Settings) -> list[Path]:
 
 
 def fetched(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  an address of this machine
-        return str(answer.read().decode())
+    """A page of Spark. It lists the last executions and looks up each: one that it forgets in between, as new ones come
+    all the time, makes the page an error 500."""
+    deadline = time.monotonic() + 30.0
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  an address of this machine
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            if error.code != 500 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
