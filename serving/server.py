@@ -4,7 +4,6 @@ import gc
 import signal
 import tempfile
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from serving.library import Labels, Library, Store
 _log = structlog.get_logger(__name__)
 # Requests under way are answered before the process ends; supervisors wait longer than this.
 _LAST_ANSWERS_SECONDS = 10
+_LAST_LOOK_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,21 @@ def serve(store: Store, labels: Labels, token: str, options: Options) -> None:
             limits=options.limits,
         )
         application = Application(library, token).asgi()
-        poller = threading.Thread(target=_poll, args=(library, options.poll_seconds), daemon=True)
-        _listen(application, options, poller)
+        closed = threading.Event()
+        poller = threading.Thread(target=_poll, args=(library, options.poll_seconds, closed), daemon=True)
+        try:
+            _listen(application, options, poller)
+        finally:
+            # Python, as it ends, unwinds the threads that come back to it, which kills the process (SIGSEGV) where one
+            # does so from deltalake.
+            closed.set()
+            if poller.is_alive():
+                poller.join(_LAST_LOOK_SECONDS)
 
 
-def _poll(library: Library, seconds: float) -> None:
-    """Look for new versions for as long as the process lives: it waits for nobody, nor is it waited for."""
-    while True:
+def _poll(library: Library, seconds: float, closed: threading.Event) -> None:
+    """Look for new versions until `closed`."""
+    while not closed.is_set():
         before = library.defaults()
         try:
             library.refresh()
@@ -71,7 +79,7 @@ def _poll(library: Library, seconds: float) -> None:
             # Later collections of garbage, for which requests wait, need not go through what the libraries keep.
             gc.collect()
             gc.freeze()
-        time.sleep(seconds)
+        closed.wait(seconds)
 
 
 def _listen(application: Starlette, options: Options, poller: threading.Thread) -> None:

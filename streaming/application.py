@@ -19,13 +19,10 @@ from filelock import FileLock, Timeout
 from pyspark.sql import SparkSession
 
 from lakehouse import registry
-from lakehouse.lake import Lake
 from sensorlake.errors import StreamError
 from sensorlake.settings import Settings
 from streaming import full_disks, priorities, report, topics
-from streaming.detect.champion import ForestFile
 from streaming.lease import Lease
-from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 from streaming.supervision import SupervisedQuery, concise
 
@@ -62,22 +59,19 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
         spark = open_session(settings)
         log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
         priorities.lower(spark.sparkContext._gateway.proc.pid)
-        limits = LimitsFile(Lake.of(settings), settings.data_dir.absolute() / "run" / "limits.jsonl")
-        forest = ForestFile.of(settings)
-        context = Context(spark, settings, made, topics.cluster_id(settings), limits, forest)
-        explain = partial(full_disks.explained, settings)
-        queries = [SupervisedQuery(name, lambda start=QUERIES[name]: start(context), explain=explain) for name in names]
-        try:
-            tracker = spark.sparkContext.statusTracker()
-            start_alerts(queries, stop, lambda: bool(tracker.getActiveStageIds()))
-            _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json", lease)
-        finally:
-            limits.close()
-            forest.close()
-            # The alerts query ends by interrupting its tasks, for which Spark would print pages.
-            spark.sparkContext.setLogLevel("OFF")
-            _drain(queries)
-            spark.stop()
+        with Context.opened(spark, settings, made) as context:
+            begin = [partial(QUERIES[name], context) for name in names]
+            explain = partial(full_disks.explained, settings)
+            queries = [SupervisedQuery(name, start, explain=explain) for name, start in zip(names, begin, strict=True)]
+            try:
+                tracker = spark.sparkContext.statusTracker()
+                start_alerts(queries, stop, lambda: bool(tracker.getActiveStageIds()))
+                _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json", lease)
+            finally:
+                # The alerts query ends by interrupting its tasks, for which Spark would print pages.
+                spark.sparkContext.setLogLevel("OFF")
+                _drain(queries)
+                spark.stop()
     finally:
         lease.release()
         lock.release()

@@ -10,6 +10,8 @@ from sensorlake.errors import SensorlakeError
 
 log = structlog.get_logger(__name__)
 
+_END_SECONDS = 5.0
+
 
 class Following:
     """`refresh`: takes over what is live now, or raises a SensorlakeError or an OSError and leaves all as it was."""
@@ -22,12 +24,16 @@ class Following:
     def begin(self, seconds: float, *, at_once: bool = False) -> None:
         """Refresh every so many seconds from now on; once, however often it is called."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._follow, args=(seconds, at_once), name=self._what, daemon=True)
+            name = f"follows {self._what}"
+            self._thread = threading.Thread(target=self._follow, args=(seconds, at_once), name=name, daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Follow no longer. A refresh under way is waited for: Python, as it ends, unwinds threads that come back to
+        it, which kills the process (SIGSEGV) where one does so from deltalake."""
         self._closed.set()
+        if self._thread is not None:
+            self._thread.join(_END_SECONDS)
 
     def _follow(self, seconds: float, at_once: bool) -> None:
         told = None

@@ -21,6 +21,7 @@ from lakehouse.lake import Lake
 from lakehouse.tables import THRESHOLDS
 from lakehouse.thresholds import ANY_DEVICE
 from sensorlake.errors import LakeError
+from sensorlake.settings import Settings
 from streaming.decoder import java
 from streaming.decoder.jar import LIMITS
 from streaming.following import Following
@@ -43,6 +44,10 @@ class LimitsFile:
         self._table: DeltaTable | None = None
         self._taken: int | None = None
         self._following = Following("limits", self.refresh)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "LimitsFile":
+        return cls(Lake.of(settings), settings.data_dir.absolute() / "run" / "limits.jsonl")
 
     def refresh(self) -> None:
         """Take the live version over, if it is another than the one taken last.

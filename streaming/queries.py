@@ -1,6 +1,7 @@
 """The queries of the streaming application, one entry a query: where it reads, what it does, how often."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from streaming.sinks.delta import DeltaSink
 from streaming.sinks.influxdb import InfluxSink, anomaly_lines
 from streaming.sinks.postgres import PostgresSink
 from streaming.supervision import concise
-from streaming.topics import LARGEST_MESSAGE, id_of
+from streaming.topics import LARGEST_MESSAGE, cluster_id, id_of
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,17 @@ class Context:
     kafka_cluster: str
     limits: LimitsFile
     forest: ForestFile
+
+    @classmethod
+    @contextmanager
+    def opened(cls, spark: SparkSession, settings: Settings, topics: Topics) -> Iterator["Context"]:
+        """What the queries follow of the lake is followed no longer at the end."""
+        limits, forest = LimitsFile.of(settings), ForestFile.of(settings)
+        try:
+            yield cls(spark, settings, topics, cluster_id(settings), limits, forest)
+        finally:
+            limits.close()
+            forest.close()
 
 
 Start = Callable[[Context], StreamingQuery]

@@ -1,6 +1,7 @@
 """What every test may ask for: the local servers, started once for the whole session."""
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,15 @@ import structlog
 
 from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
+
+# Modules of the tests that assert something without being tests, before any of them is imported.
+pytest.register_assert_rewrite(
+    "tests.daily.dagster_pages",
+    "tests.faults.disks",
+    "tests.faults.stream.accounts",
+    "tests.faults.upgrade.upgrade",
+    "tests.integration.stream.deployment",
+)
 
 # Java's second compiler pays off after minutes, which no test runs; without it Spark's tests take half the time.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
@@ -21,6 +31,13 @@ def own_logs() -> Iterator[None]:
     yield
     if structlog.is_configured():
         structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def nothing_follows_on() -> Iterator[None]:
+    """A thread that is within deltalake while Python ends brings the process down, once all tests have passed."""
+    yield
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("follows ")] == []
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,7 @@ from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
 from stack import leftovers
 from stack.up import bring_down, bring_up
-
-pytest.register_assert_rewrite("tests.daily.dagster_pages")
-
-from tests.daily.dagster_pages import DagsterPages  # noqa: E402  assertions are rewritten from here on
+from tests.daily.dagster_pages import DagsterPages
 
 
 @pytest.fixture(scope="package")

@@ -13,11 +13,8 @@ from confluent_kafka import Consumer, Producer
 from pyspark.sql import SparkSession
 
 from contracts.detectors import ISOLATION_FOREST
-from lakehouse.lake import Lake
 from sensorlake.settings import Settings
 from streaming import topics
-from streaming.detect.champion import ForestFile
-from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 
 _DEVICES, _CALM_SECONDS, _WILD_SECONDS = 4, 90, 5
@@ -28,29 +25,28 @@ def first_anomaly(spark: SparkSession, settings: Settings, folder: Path) -> Mapp
     """The first anomaly of the forest in the anomaly topic. Workers load the forest beside their work, so faults
     are sent until it rings for one."""
     own = settings.model_copy(update={"data_dir": folder, "topic_prefix": f"forest-{uuid.uuid4().hex[:8]}."})
-    made, forest = topics.ensure(own), ForestFile.of(own)
-    forest.refresh()
+    made = topics.ensure(own)
     servers = {"bootstrap.servers": own.kafka_bootstrap_servers}
     producer, consumer = Producer(servers), Consumer(servers | {"group.id": "test", "auto.offset.reset": "earliest"})
     consumer.subscribe([made.anomaly])
-    limits = LimitsFile(Lake.of(own), folder / "limits.jsonl")
-    query = QUERIES["detect"](Context(spark, own, made, topics.cluster_id(own), limits, forest))
-    try:
-        sent, deadline = _messages(), time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            assert query.exception() is None
-            for key, payload in next(sent):
-                producer.produce(made.raw, payload, key)
-            assert producer.flush(30) == 0
-            for message in consumer.consume(500, 0.3):
-                anomaly: dict[str, Any] = json.loads(message.value())
-                if anomaly["detector"] == ISOLATION_FOREST:
-                    return anomaly
-        raise AssertionError("the forest did not ring")
-    finally:
-        query.stop()
-        forest.close()
-        consumer.close()
+    with Context.opened(spark, own, made) as context:
+        context.forest.refresh()
+        query = QUERIES["detect"](context)
+        try:
+            sent, deadline = _messages(), time.monotonic() + _PATIENCE
+            while time.monotonic() < deadline:
+                assert query.exception() is None
+                for key, payload in next(sent):
+                    producer.produce(made.raw, payload, key)
+                assert producer.flush(30) == 0
+                for message in consumer.consume(500, 0.3):
+                    anomaly: dict[str, Any] = json.loads(message.value())
+                    if anomaly["detector"] == ISOLATION_FOREST:
+                        return anomaly
+            raise AssertionError("the forest did not ring")
+        finally:
+            query.stop()
+            consumer.close()
 
 
 def _messages() -> Iterator[list[tuple[str, bytes]]]:

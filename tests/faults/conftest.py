@@ -9,9 +9,7 @@ from tests.daily.conftest import quiet_dagster
 
 __all__ = ["quiet_dagster"]
 
-pytest.register_assert_rewrite("tests.faults.disks")
-
-from tests.faults.disks import Disk, Disks  # noqa: E402  assertions are rewritten from here on
+from tests.faults.disks import Disk, Disks
 
 
 @pytest.fixture

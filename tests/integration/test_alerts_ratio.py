@@ -11,11 +11,8 @@ from pyspark.sql import SparkSession
 
 from benchmarks import ratio
 from lakehouse import registry
-from lakehouse.lake import Lake
 from sensorlake.settings import Settings
 from streaming import topics
-from streaming.detect.champion import ForestFile
-from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 
 pytestmark = pytest.mark.integration
@@ -33,13 +30,12 @@ def lane(spark: SparkSession, stack_settings: Settings, tmp_path) -> Iterator[Se
     own = stack_settings.model_copy(update={"data_dir": tmp_path, "topic_prefix": "ratio.", "alerts_batch_seconds": 60})
     made = topics.ensure(own)
     registry.migrate(own)
-    limits = LimitsFile(Lake.of(own), tmp_path / "limits.jsonl")
-    query = QUERIES["alerts"](Context(spark, own, made, topics.cluster_id(own), limits, ForestFile.of(own)))
-    try:
-        yield own
-    finally:
-        limits.close()
-        query.stop()
+    with Context.opened(spark, own, made) as context:
+        query = QUERIES["alerts"](context)
+        try:
+            yield own
+        finally:
+            query.stop()
 
 
 def test_an_alert_takes_no_more_than_some_times_as_long_as_in_a_plain_loop(lane: Settings) -> None:

@@ -14,13 +14,10 @@ from edge.block import Block
 from edge.episodes import Kind
 from edge.simulator import Simulator
 from lakehouse import registry
-from lakehouse.lake import Lake
 from lakehouse.postgres import connect
 from sensorlake.settings import Settings
 from streaming import topics
-from streaming.detect.champion import ForestFile
 from streaming.detect.reshard import reshard
-from streaming.limits import LimitsFile
 from streaming.queries import QUERIES, Context
 
 pytestmark = pytest.mark.integration
@@ -33,10 +30,10 @@ def context(spark: SparkSession, stack_settings: Settings, tmp_path) -> Iterator
     own = stack_settings.model_copy(update={"data_dir": tmp_path, "topic_prefix": "detect."})
     made = topics.ensure(own)
     registry.migrate(own)
-    limits = LimitsFile(Lake.of(own), tmp_path / "limits.jsonl")
-    yield Context(spark, own, made, topics.cluster_id(own), limits, ForestFile.of(own))
-    for query in spark.streams.active:
-        query.stop()
+    with Context.opened(spark, own, made) as opened:
+        yield opened
+        for query in spark.streams.active:
+            query.stop()
 
 
 def stored(settings: Settings) -> dict[str, tuple[str, str]]:

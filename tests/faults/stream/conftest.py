@@ -9,12 +9,9 @@ from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
 from stack import leftovers, selection
 from stack.up import bring_down, bring_up
-
-pytest.register_assert_rewrite("tests.integration.stream.deployment", "tests.faults.stream.accounts")
-
-from tests.faults.disks import Disks  # noqa: E402  assertions are rewritten from here on
-from tests.faults.stream.life import Life  # noqa: E402
-from tests.integration.stream.deployment import Deployment  # noqa: E402
+from tests.faults.disks import Disks
+from tests.faults.stream.life import Life
+from tests.integration.stream.deployment import Deployment
 
 
 @pytest.fixture(scope="package")

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from sensorlake.settings import PREFIX
-
-pytest.register_assert_rewrite(
-    "tests.integration.stream.deployment", "tests.faults.stream.accounts", "tests.faults.upgrade.upgrade"
-)
-
-from tests.faults.upgrade.previous import Previous, extracted  # noqa: E402  assertions are rewritten from here on
+from tests.faults.upgrade.previous import Previous, extracted
 
 
 @pytest.fixture(scope="package")

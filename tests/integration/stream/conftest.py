@@ -5,10 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from orchestration.watching.query_health import WRITES
-
-pytest.register_assert_rewrite("tests.integration.stream.deployment")
-
-from tests.integration.stream.deployment import Deployment  # noqa: E402  assertions are rewritten from here on
+from tests.integration.stream.deployment import Deployment
 
 
 @pytest.fixture(scope="package")
