@@ -62,7 +62,8 @@ class Request:
 
 
 def run_all(requests: Sequence[Request], folder: Path, report: Report, *, keep: bool) -> dict[str, Any]:
-    """Measure one after the other; the document described in docs/performance.md.
+    """Measure one after the other; the document described in docs/performance.md. Ctrl-C ends the last one, and keeps
+    those before.
 
     Raises:
         BenchmarkError, StackError: one could not be measured.
@@ -72,7 +73,13 @@ def run_all(requests: Sequence[Request], folder: Path, report: Report, *, keep: 
         for request in requests:
             report(f"{request.rate:g} messages a second, {queries.told(request.queries)}")
             own = folder if len(requests) == 1 else folder / f"rate-{request.rate:g}"
-            runs.append(run(request, own, report, keep=keep))
+            try:
+                runs.append(run(request, own, report, keep=keep))
+            except KeyboardInterrupt:
+                if not runs:
+                    raise
+                report("interrupted: the rates before are kept")
+                break
     return {"machine": described, "runs": runs}
 
 

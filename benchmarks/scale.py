@@ -48,7 +48,8 @@ class Request:
 
 
 def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[str, Any]:
-    """Measure one size after the other; one that fails is noted with its reason, and the others go on."""
+    """Measure one size after the other; one that fails is noted with its reason, and the others go on. Ctrl-C ends the
+    last one, and keeps those before."""
     sizes: list[dict[str, Any]] = []
     with own_stack.several(folder):
         for sensors in request.sensors:
@@ -58,6 +59,11 @@ def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[s
             except SensorlakeError as error:
                 report(f"{sensors:,} sensors failed: {error}")
                 sizes.append({"sensors": sensors, "failed": str(error)})
+            except KeyboardInterrupt:
+                if not sizes:
+                    raise
+                sizes.append({"sensors": sensors, "failed": "interrupted"})
+                break
     return {"load": asdict(request), "sizes": sizes, **judged(sizes)}
 
 

@@ -4,7 +4,8 @@
     ├── SettingsError        a setting is missing or wrong; the message names the variable
     ├── ContractError        a message, schema or topic does not have the agreed shape
     ├── StackError           a local service cannot be got, started or reached
-    │   └── MissingToolError a program that set-up needs is not installed
+    │   ├── MissingToolError a program that set-up needs is not installed
+    │   └── UnreachableError it may answer later: whoever can go on without it does
     ├── InputFileError       a file given on the command line cannot be read; names file, line and reason
     ├── LakeError            a Delta table is not as its specification says
     │   └── ThresholdsError  a version of the thresholds cannot be read or published
@@ -41,6 +42,10 @@ class StackError(SensorlakeError):
 
 
 class MissingToolError(StackError):
+    pass
+
+
+class UnreachableError(StackError):
     pass
 
 

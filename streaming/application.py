@@ -15,11 +15,10 @@ from os import getpid
 from pathlib import Path
 
 import structlog
-from filelock import FileLock, Timeout
 from pyspark.sql import SparkSession
 
 from lakehouse import registry
-from sensorlake.errors import StreamError
+from sensorlake.errors import StreamError, UnreachableError
 from sensorlake.settings import Settings
 from streaming import full_disks, priorities, report, topics
 from streaming.lease import Lease
@@ -36,27 +35,24 @@ HEAD_START_SECONDS = 15.0
 _COMPILING_SECONDS = 2.0
 
 
-def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settings], SparkSession]) -> None:
+def run(settings: Settings, names: Sequence[str], session: Callable[[], SparkSession]) -> None:
     """Run the queries `names` until SIGTERM or SIGINT.
 
     Args:
-        open_session: makes the Spark session with the decoder, called once everything else is found in order.
+        session: waits for the Spark session with the decoder, and is asked once everything else is found in order.
 
     Raises:
-        StreamError: an unknown query, a second application on these checkpoints or these tables, or a server that
-            cannot be reached.
+        StreamError: an unknown query, a second application on these tables, or a server that cannot be reached.
         CheckpointError: no query has a checkpoint that fits. Where some have, these run.
     """
     _require_known(names)
-    lock = alone(settings.checkpoint_dir)
     lease = Lease(settings, names)
     stop = _stop_on_signal()
     try:
         lease.claim()
         made = topics.ensure(settings)
-        registry.migrate(settings)
-        log.info("registry is up to date")
-        spark = open_session(settings)
+        _have_registry(settings)
+        spark = session()
         log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
         priorities.lower(spark.sparkContext._gateway.proc.pid)
         with Context.opened(spark, settings, made) as context:
@@ -74,7 +70,15 @@ def run(settings: Settings, names: Sequence[str], open_session: Callable[[Settin
                 spark.stop()
     finally:
         lease.release()
-        lock.release()
+
+
+def _have_registry(settings: Settings) -> None:
+    """Of what runs here only the query `postgres` needs PostgreSQL, and the first alerts of a new deployment."""
+    try:
+        registry.migrate(settings)
+        log.info("registry is up to date")
+    except UnreachableError as error:
+        log.error("what does not need PostgreSQL starts without it", error=str(error))
 
 
 def start_alerts(
@@ -150,24 +154,6 @@ def _require_known(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in QUERIES]
     if unknown or not names:
         raise StreamError(f"no query {', '.join(unknown) or 'named'}; there are: {', '.join(QUERIES)}")
-
-
-def alone(checkpoints: Path) -> FileLock:
-    """A lock on the checkpoints, to be released.
-
-    Raises:
-        StreamError: a stream runs on them.
-    """
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(checkpoints / "stream.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise StreamError(
-            f"another `sensorlake stream` runs on the checkpoints in {checkpoints}; two would write each table. "
-            "Stop it first (`sensorlake status` shows it)."
-        ) from None
-    return lock
 
 
 def _stop_on_signal() -> threading.Event:

@@ -2,7 +2,7 @@
 stream renews while it lives.
 
 Two streams with checkpoints of their own would both append to one table, and each reading would be there twice. The
-lock on the checkpoints (streaming/application.py) tells nothing of a stream on other checkpoints or another machine.
+lock on the checkpoints (checkpoint_lock.py) tells nothing of a stream on other checkpoints or another machine.
 
     claim    nothing there, or this stream's own, or not renewed for a minute: written, on the condition that nobody
              else has written meanwhile. Anything else is refused

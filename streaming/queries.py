@@ -163,6 +163,7 @@ def start_metrics(context: Context) -> StreamingQuery:
 
 
 def start_postgres(context: Context) -> StreamingQuery:
+    registry.migrate(context.settings)  # it may have been away when the application started
     sink = PostgresSink(context.settings)
     return _sink(context, "postgres", context.settings.postgres_database, lambda rows, _: sink.write(rows))
 
@@ -234,14 +235,14 @@ def _at_most(settings: Settings) -> dict[str, str]:
 
 
 def _have_limits(context: Context) -> None:
-    """Limits to judge by, from the lake; while that cannot be reached, those of the last run."""
+    """Limits to judge by, from the lake; while that or the registry cannot be reached, those of the last run."""
     try:
         thresholds.ensure_first_version(Lake.of(context.settings), registry.alert_rules(context.settings))
         context.limits.refresh()
     except Exception as error:
         if not context.limits.path.is_file():
             raise
-        log.warning("the lake cannot be reached: alerts start with the limits of the last run", error=concise(error))
+        log.warning("alerts start with the limits of the last run", error=concise(error))
     context.limits.follow()
 
 

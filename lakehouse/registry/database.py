@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL, Connection, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.pool import NullPool
 
 from sensorlake import connections
-from sensorlake.errors import StackError
+from sensorlake.errors import StackError, UnreachableError
 from sensorlake.settings import Settings
 
 CONNECT_SECONDS = 5
@@ -18,6 +18,8 @@ LOGIN_REFUSED = "28P01"
 NO_SUCH_DATABASE = "3D000"
 NOT_ALLOWED = "42501"
 NO_SUCH_TABLE = "42P01"
+NOT_NOW = ("57P01", "57P02", "57P03")
+"""It is shutting down, has crashed, or is starting."""
 
 
 def url(settings: Settings) -> URL:
@@ -37,7 +39,7 @@ def transaction(settings: Settings) -> Iterator[Connection]:
     """A connection whose work is committed at the end of the block, or undone if the block raises.
 
     Raises:
-        StackError: nothing answers, or the server refuses this user, password or database.
+        UnreachableError: nothing answers, or not yet. StackError: the server refuses this user, password or database.
     """
     _require_answer(settings)
     tls = connections.postgres_tls(settings)
@@ -46,6 +48,8 @@ def transaction(settings: Settings) -> Iterator[Connection]:
         with engine.begin() as connection:
             yield connection
     except DBAPIError as error:
+        if sqlstate(error) in NOT_NOW or isinstance(error, InterfaceError):
+            raise UnreachableError(f"PostgreSQL at {_address(settings)} does not answer now: {error.orig}") from error
         reason = _reason(settings, sqlstate(error))
         if reason is None:
             raise
@@ -69,7 +73,7 @@ def _require_answer(settings: Settings) -> None:
     try:
         socket.create_connection((settings.postgres_host, settings.postgres_port), timeout=CONNECT_SECONDS).close()
     except OSError as error:
-        raise StackError(
+        raise UnreachableError(
             f"PostgreSQL does not answer at {_address(settings)} ({error.strerror or error}). Start it with "
             "`sensorlake up`, or say where yours is: SENSORLAKE_POSTGRES_HOST and SENSORLAKE_POSTGRES_PORT"
         ) from error

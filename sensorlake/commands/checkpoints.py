@@ -36,17 +36,14 @@ def list_checkpoints() -> None:
 def restart(query: Annotated[str, typer.Argument(help="As `sensorlake status` names it, such as lake.")]) -> None:
     """Begin a query anew where nothing is lost or doubled, with the stream stopped; the old checkpoint is kept."""
     from sensorlake.errors import StreamError  # noqa: PLC0415
-    from streaming import application, restarting  # noqa: PLC0415  Spark takes seconds to import
+    from streaming import checkpoint_lock, restarting  # noqa: PLC0415  Spark takes seconds to import
     from streaming.queries import QUERIES  # noqa: PLC0415
 
     if query not in QUERIES:
         raise StreamError(f"no query {query}; there are: {', '.join(QUERIES)}")
     settings = settings_module.load(service="stream")
-    lock = application.alone(settings.checkpoint_dir)
-    try:
+    with checkpoint_lock.held(settings.checkpoint_dir):
         done = restarting.restart(settings, query)
-    finally:
-        lock.release()
     for line in _told(query, done):
         typer.echo(line)
 

@@ -1,6 +1,7 @@
 """The commands that run the streaming application and change its state."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
@@ -25,29 +26,31 @@ def stream(
 ) -> None:
     """Run the Spark application: alerts, detectors, lake, metrics, sinks and autoencoder, until Ctrl-C or SIGTERM."""
     from sensorlake.commands.spark import open_session  # noqa: PLC0415  Spark takes seconds to import
-    from streaming import application  # noqa: PLC0415
-    from streaming.queries import QUERIES  # noqa: PLC0415
+    from streaming import checkpoint_lock  # noqa: PLC0415
 
     os.umask(0o077)  # readings lie in the checkpoints: they are for their owner alone
     settings = settings_module.load(service="stream")
     wanted = queries or settings.queries
-    names = list(QUERIES) if wanted == "all" else [name.strip() for name in wanted.split(",") if name.strip()]
-    application.run(settings, names, open_session)
+    with checkpoint_lock.held(settings.checkpoint_dir), ThreadPoolExecutor(1, "session") as beside:
+        # Java and Spark take as long to start as Python to import the rest.
+        session = beside.submit(open_session, settings)
+        from streaming import application  # noqa: PLC0415
+        from streaming.queries import QUERIES  # noqa: PLC0415
+
+        names = list(QUERIES) if wanted == "all" else [name.strip() for name in wanted.split(",") if name.strip()]
+        application.run(settings, names, session.result)
 
 
 def reshard() -> None:
     """Divide what the query detect knows into SENSORLAKE_DETECT_SHARDS shards, with the stream stopped."""
     from sensorlake.commands.spark import open_session  # noqa: PLC0415  Spark takes seconds to import
-    from streaming import application  # noqa: PLC0415
+    from streaming import checkpoint_lock  # noqa: PLC0415
     from streaming.detect import reshard as work  # noqa: PLC0415
 
     os.umask(0o077)
     settings = settings_module.load(service="stream")
-    lock = application.alone(settings.checkpoint_dir)
-    try:
+    with checkpoint_lock.held(settings.checkpoint_dir):
         spark = open_session(settings)
         done = work.reshard(spark, settings)
         spark.stop()
-    finally:
-        lock.release()
     typer.echo(f"{done.devices} devices in {done.shards} shards; the checkpoint before is kept in {done.kept}")

@@ -5,11 +5,11 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from filelock import FileLock
 
+from lakehouse import registry
 from sensorlake import settings as settings_module
-from sensorlake.errors import CheckpointError, StreamError
-from streaming import application
+from sensorlake.errors import CheckpointError, StreamError, UnreachableError
+from streaming import application, checkpoint_lock
 from streaming.supervision import SupervisedQuery
 
 
@@ -17,7 +17,7 @@ def refused():
     raise CheckpointError("damaged")
 
 
-def no_session(_):
+def no_session():
     raise AssertionError("Spark was started for nothing")
 
 
@@ -34,12 +34,20 @@ def test_a_query_that_is_not_there_is_named_beside_those_that_are(settings, name
 
 
 def test_two_streams_on_the_same_checkpoints_would_write_each_table_twice(settings):
-    settings.checkpoint_dir.mkdir(parents=True)
     with (
-        FileLock(settings.checkpoint_dir / "stream.lock"),
+        checkpoint_lock.held(settings.checkpoint_dir),
         pytest.raises(StreamError, match="another `sensorlake stream`"),
+        checkpoint_lock.held(settings.checkpoint_dir),
     ):
-        application.run(settings, ["lake"], no_session)
+        pass
+    with checkpoint_lock.held(settings.checkpoint_dir):
+        pass
+
+
+def test_a_postgresql_that_is_away_is_told_from_one_that_refuses(settings):
+    """The stream starts without the one; the other is for somebody to mend."""
+    with pytest.raises(UnreachableError, match="PostgreSQL does not answer"):
+        registry.migrate(settings.model_copy(update={"postgres_port": 1}))
 
 
 def test_the_report_is_whole_at_any_moment_and_names_each_query(tmp_path):

@@ -1,4 +1,5 @@
-"""The stream that runs now, and the ways in which it dies. Its way to every store leads over a forwarder."""
+"""The stream that runs now, and the ways in which it dies. Its way to every store leads over a forwarder, that to Kafka
+where a test has one."""
 
 import os
 import signal
@@ -25,8 +26,8 @@ END_SECONDS = 90.0
 class Life:
     """A deployment and the process of its stream; the times of what happened are printed."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        self.deployment = deployment
+    def __init__(self, deployment: Deployment, kafka: Forwarder | None = None) -> None:
+        self.deployment, self.kafka = deployment, kafka
         settings = deployment.settings
         self.influxdb = Forwarder(urlsplit(settings.influxdb_url).port or 0)
         self.minio = Forwarder(urlsplit(settings.s3_endpoint).port or 0)
@@ -40,9 +41,11 @@ class Life:
     def spawn(self) -> None:
         """Start the stream; it must not run."""
         (self.deployment.settings.data_dir / "run" / "queries.json").unlink(missing_ok=True)
+        kafka = {"kafka_bootstrap_servers": f"127.0.0.1:{self.kafka.port}"} if self.kafka else {}
         self.stream = self.deployment.start(
             "--queries",
             ",".join(QUERIES),
+            **kafka,
             influxdb_url=f"http://127.0.0.1:{self.influxdb.port}",
             s3_endpoint=f"http://127.0.0.1:{self.minio.port}",
             postgres_port=self.postgres.port,

@@ -47,3 +47,29 @@ def test_the_others_go_on_and_it_catches_up_by_itself(
     accounts.settled(deployment)
     life.ensure_running()
     accounts.require_nothing_lost_or_doubled(deployment, life.tell)
+
+
+def test_a_stream_that_is_started_without_postgresql_raises_alerts_all_the_same(
+    own_servers: Settings, life: Life
+) -> None:
+    deployment = life.deployment
+    with Load(deployment, steady(deployment), RATE) as load:
+        load.last(5)
+        with down(own_servers, "postgres"):
+            life.tell("kill -9 of postgres")
+            life.kill()
+            load.last(2)
+            life.spawn()
+            began = time.monotonic()
+            others = {sink: accounts.expected(deployment, sink) for sink in GO_ON["postgres"]}
+            after = accounts.wait_until_there(deployment, others)
+            life.tell(f"all sent before the start is there, by sink: {after} s after it")
+            found = deployment.queries()
+            life.tell(f"{time.monotonic() - began:.0f} s after the start: {found['postgres']}")
+            assert found["postgres"]["state"] == "restarting"
+            assert {query["state"] for name, query in found.items() if name != "postgres"} == {"running"}
+        sent_meanwhile = {sink: accounts.expected(deployment, sink) for sink in accounts.SINKS}
+        life.tell(f"caught up: {accounts.wait_until_there(deployment, sent_meanwhile)} s after it may start again")
+    accounts.settled(deployment)
+    life.ensure_running()
+    accounts.require_nothing_lost_or_doubled(deployment, life.tell)
