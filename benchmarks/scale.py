@@ -51,6 +51,7 @@ def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[s
     """Measure one size after the other; one that fails is noted with its reason, and the others go on. Ctrl-C ends the
     last one, and keeps those before."""
     sizes: list[dict[str, Any]] = []
+    interrupted = False
     with own_stack.several(folder):
         for sensors in request.sensors:
             report(f"{sensors:,} sensors")
@@ -62,9 +63,11 @@ def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[s
             except KeyboardInterrupt:
                 if not sizes:
                     raise
+                report("interrupted: the sizes before are kept")
                 sizes.append({"sensors": sensors, "failed": "interrupted"})
+                interrupted = True
                 break
-    return {"load": asdict(request), "sizes": sizes, **judged(sizes)}
+    return {"load": asdict(request), "sizes": sizes, "interrupted": interrupted, **judged(sizes)}
 
 
 def judged(sizes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -149,13 +149,18 @@ def publish(lake: Lake, rows: pa.Table, reason: Reason, *, replacing: int) -> in
     return number
 
 
+def has_version(lake: Lake) -> bool:
+    """Is a version live?"""
+    return bool(creation.ensure(lake, THRESHOLDS).file_uris())
+
+
 def ensure_first_version(lake: Lake, rules: "Sequence[AlertRule]") -> None:
     """Publish version 1 from the physical limits of `rules`, unless a version is live already.
 
     Raises:
         ThresholdsError: there is no rule, so that no reading could ever be judged.
     """
-    if creation.ensure(lake, THRESHOLDS).file_uris():
+    if has_version(lake):
         return
     if not rules:
         raise ThresholdsError(

@@ -63,10 +63,11 @@ def explain(lacking: dict[str, list[str]]) -> str:
         blocks += [f"  - {line}" for line in lines]
     names = ",".join(lacking)
     programs = " or ".join(PROGRAMS[service] for service in lacking)
+    target, but = ("setup", "; the demo needs minio") if "minio" in lacking else ("demo", "")
     blocks += [
         "Install that and run the same command again. Other ways out:",
         f"  - put {programs} on PATH: it is used as it is",
-        f"  - leave it out: WITHOUT={names} make demo   (and the same WITHOUT for each later command)",
+        f"  - leave it out: WITHOUT={names} make {target}   (and the same WITHOUT for each later command{but})",
     ]
     return "\n".join(blocks)
 

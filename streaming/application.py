@@ -22,7 +22,7 @@ from sensorlake.errors import StreamError, UnreachableError
 from sensorlake.settings import Settings
 from streaming import full_disks, priorities, report, topics
 from streaming.lease import Lease
-from streaming.queries import QUERIES, Context
+from streaming.queries import QUERIES, REGISTRY_SECONDS, Context
 from streaming.supervision import SupervisedQuery, concise
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ def run(settings: Settings, names: Sequence[str], session: Callable[[], SparkSes
 def _have_registry(settings: Settings) -> None:
     """Of what runs here only the query `postgres` needs PostgreSQL, and the first alerts of a new deployment."""
     try:
-        registry.migrate(settings)
+        registry.migrate(settings, REGISTRY_SECONDS)
         log.info("registry is up to date")
     except UnreachableError as error:
         log.error("what does not need PostgreSQL starts without it", error=str(error))

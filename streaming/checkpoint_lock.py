@@ -8,6 +8,19 @@ from filelock import FileLock, Timeout
 
 from sensorlake.errors import StreamError
 
+_NAME = "stream.lock"
+
+
+def is_held(checkpoints: Path) -> bool:
+    """Does a stream run on them?"""
+    if not (checkpoints / _NAME).is_file():
+        return False
+    try:
+        with FileLock(checkpoints / _NAME, timeout=0):
+            return False
+    except Timeout:
+        return True
+
 
 @contextmanager
 def held(checkpoints: Path) -> Iterator[None]:
@@ -16,7 +29,7 @@ def held(checkpoints: Path) -> Iterator[None]:
         StreamError: a stream runs on them.
     """
     checkpoints.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(checkpoints / "stream.lock")
+    lock = FileLock(checkpoints / _NAME)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -6,15 +6,13 @@ from collections.abc import Callable
 
 import structlog
 
-from sensorlake.errors import SensorlakeError
-
 log = structlog.get_logger(__name__)
 
 _END_SECONDS = 5.0
 
 
 class Following:
-    """`refresh`: takes over what is live now, or raises a SensorlakeError or an OSError and leaves all as it was."""
+    """`refresh`: takes over what is live now, or raises and leaves all as it was."""
 
     def __init__(self, what: str, refresh: Callable[[], None]) -> None:
         self._what, self._refresh = what, refresh
@@ -42,7 +40,7 @@ class Following:
             try:
                 self._refresh()
                 told = None
-            except (SensorlakeError, OSError) as error:  # a disk that is full, say
+            except Exception as error:  # a disk that is full, say; whatever it is, the next look may be well
                 if str(error) != told:
                     told = str(error)
                     log.error("the last good one stays in force", what=self._what, error=told)

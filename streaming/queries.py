@@ -35,6 +35,8 @@ from streaming.topics import LARGEST_MESSAGE, cluster_id, id_of
 log = structlog.get_logger(__name__)
 
 _SECOND_MICROS = 1_000_000
+REGISTRY_SECONDS = 20.0
+"""An answer of PostgreSQL may take so long; meanwhile no other query is started or watched."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def start_metrics(context: Context) -> StreamingQuery:
 
 
 def start_postgres(context: Context) -> StreamingQuery:
-    registry.migrate(context.settings)  # it may have been away when the application started
+    registry.migrate(context.settings, REGISTRY_SECONDS)  # it may have been away when the application started
     sink = PostgresSink(context.settings)
     return _sink(context, "postgres", context.settings.postgres_database, lambda rows, _: sink.write(rows))
 
@@ -236,8 +238,11 @@ def _at_most(settings: Settings) -> dict[str, str]:
 
 def _have_limits(context: Context) -> None:
     """Limits to judge by, from the lake; while that or the registry cannot be reached, those of the last run."""
+    settings, lake = context.settings, Lake.of(context.settings)
     try:
-        thresholds.ensure_first_version(Lake.of(context.settings), registry.alert_rules(context.settings))
+        if not thresholds.has_version(lake):
+            registry.migrate(settings, REGISTRY_SECONDS)
+            thresholds.ensure_first_version(lake, registry.alert_rules(settings))
         context.limits.refresh()
     except Exception as error:
         if not context.limits.path.is_file():

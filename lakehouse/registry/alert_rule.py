@@ -8,6 +8,8 @@ from sqlalchemy import text
 from lakehouse.registry.database import transaction
 from sensorlake.settings import Settings
 
+_SECONDS = 20.0
+
 
 @dataclass(frozen=True)
 class AlertRule:
@@ -34,7 +36,7 @@ def alert_rules(settings: Settings) -> list[AlertRule]:
     Raises:
         StackError: PostgreSQL is not reachable or refuses us.
     """
-    with transaction(settings) as connection:
+    with transaction(settings, _SECONDS) as connection:
         found = connection.execute(
             text(
                 "select metric, device_id, lower, upper, z_limit, severity, unit, description, source "

@@ -20,6 +20,8 @@ NOT_ALLOWED = "42501"
 NO_SUCH_TABLE = "42P01"
 NOT_NOW = ("57P01", "57P02", "57P03")
 """It is shutting down, has crashed, or is starting."""
+_LOST = "network error"
+"""What pg8000 says, without a code, of a connection that was cut off or of an answer that took too long."""
 
 
 def url(settings: Settings) -> URL:
@@ -35,20 +37,22 @@ def url(settings: Settings) -> URL:
 
 
 @contextmanager
-def transaction(settings: Settings) -> Iterator[Connection]:
-    """A connection whose work is committed at the end of the block, or undone if the block raises.
+def transaction(settings: Settings, seconds: float | None = None) -> Iterator[Connection]:
+    """A connection whose work is committed at the end of the block, or undone if the block raises. `seconds`: how long
+    any answer may take; None waits for slow statements.
 
     Raises:
         UnreachableError: nothing answers, or not yet. StackError: the server refuses this user, password or database.
     """
     _require_answer(settings)
     tls = connections.postgres_tls(settings)
-    engine = create_engine(url(settings), poolclass=NullPool, connect_args={"ssl_context": tls} if tls else {})
+    given = {"timeout": seconds} | ({"ssl_context": tls} if tls else {})
+    engine = create_engine(url(settings), poolclass=NullPool, connect_args=given)
     try:
         with engine.begin() as connection:
             yield connection
     except DBAPIError as error:
-        if sqlstate(error) in NOT_NOW or isinstance(error, InterfaceError):
+        if sqlstate(error) in NOT_NOW or (isinstance(error, InterfaceError) and _LOST in str(error.orig)):
             raise UnreachableError(f"PostgreSQL at {_address(settings)} does not answer now: {error.orig}") from error
         reason = _reason(settings, sqlstate(error))
         if reason is None:
@@ -98,6 +102,6 @@ def _reason(settings: Settings, code: str) -> str | None:
     if code == NO_SUCH_TABLE:
         return (
             f"holds no registry in database {settings.postgres_database!r} yet, or an older one: "
-            "`sensorlake up` makes it"
+            "`sensorlake up` makes it in the local server, `sensorlake stream` in yours"
         )
     return None

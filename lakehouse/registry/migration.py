@@ -28,16 +28,16 @@ SCRIPTS = Path(__file__).parent / "migrations"
 LOCK = 7_365_736_571  # any number that nobody else in this database locks
 
 
-def migrate(settings: Settings) -> None:
-    """Apply the migrations that are missing; does nothing where none is.
+def migrate(settings: Settings, seconds: float | None = None) -> None:
+    """Apply the migrations that are missing; does nothing where none is. `seconds`: how long any answer may take.
 
     Where the servers are secured, the operator does so and gives each part its rights; others only look whether it was
     done.
 
     Raises:
-        StackError: PostgreSQL is not reachable, refuses us, or holds the schema of a later version.
+        UnreachableError: PostgreSQL does not answer. StackError: it refuses us, or holds the schema of a later version.
     """
-    with transaction(settings) as connection:
+    with transaction(settings, seconds) as connection:
         if settings.secure and settings.service != "operator":
             _require_newest(connection)
             return

@@ -139,8 +139,8 @@ def generate_training_data(
     quiet_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the time before the first fault.")] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 0,
 ) -> None:
-    """Write labelled readings of a simulated fleet, with spike, drift, stuck and noise, and their windows of ten
-    seconds as the LSTM autoencoder sees them."""
+    """Write labelled readings of a simulated fleet, with spike, drift, stuck and noise, and their windows of a minute,
+    one each ten seconds, as the LSTM autoencoder sees them."""
     from orchestration.training import parquet  # noqa: PLC0415
 
     counts = parquet.write(

@@ -36,12 +36,16 @@ def up(
 
 
 def down() -> None:
-    """Stop the local servers and the stream; no process is left."""
+    """Stop the local servers and the stream that they supervise; no process of theirs is left."""
     from sensorlake import settings  # noqa: PLC0415
     from stack.up import bring_down  # noqa: PLC0415
+    from streaming import checkpoint_lock  # noqa: PLC0415
 
-    bring_down(settings.load())
+    found = settings.load()
+    bring_down(found)
     typer.echo("all stopped")
+    if checkpoint_lock.is_held(found.checkpoint_dir):
+        typer.echo("a `sensorlake stream` still runs in a terminal, without servers: Ctrl-C there ends it")
 
 
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:

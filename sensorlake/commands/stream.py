@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sensorlake import settings as settings_module
+from sensorlake.errors import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -23,8 +24,20 @@ def stream(
             "anomalies, autoencoder. [default: SENSORLAKE_QUERIES, or all]"
         ),
     ] = None,
+    *,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            "-d",
+            help="Leave it to the supervisor of `sensorlake up`, which starts it again whenever it ends, until `down`.",
+        ),
+    ] = False,
 ) -> None:
     """Run the Spark application: alerts, detectors, lake, metrics, sinks and autoencoder, until Ctrl-C or SIGTERM."""
+    if detach:
+        _leave_to_supervisor(queries)
+        return
     from sensorlake.commands.spark import open_session  # noqa: PLC0415  Spark takes seconds to import
     from streaming import checkpoint_lock  # noqa: PLC0415
 
@@ -39,6 +52,17 @@ def stream(
 
         names = list(QUERIES) if wanted == "all" else [name.strip() for name in wanted.split(",") if name.strip()]
         application.run(settings, names, session.result)
+
+
+def _leave_to_supervisor(queries: str | None) -> None:
+    from stack import supervisor  # noqa: PLC0415
+
+    if queries is not None:
+        raise SettingsError(
+            "--detach runs the queries that SENSORLAKE_QUERIES named at `sensorlake up`: leave out --queries"
+        )
+    supervisor.start_program(settings_module.load(), "stream")
+    typer.echo("the stream starts: `sensorlake status` shows its queries, `sensorlake logs stream -f` what it says")
 
 
 def reshard() -> None:

@@ -98,7 +98,7 @@ def rollback(
     from sensorlake import settings  # noqa: PLC0415
 
     number = threshold_changes.roll_back(_lake(), version, by=_who(by), why=why)
-    typer.echo(f"version {number} is live, with the limits of version {version}; the stream takes it over in a minute")
+    typer.echo(f"version {number} is live, with the limits of version {version}; the stream has it within ten seconds")
     typer.echo(f"no refresh publishes by itself for {settings.load().rollback_hold_minutes:g} minutes")
 
 
@@ -129,7 +129,7 @@ def set_limit(
     if not given and not taken_away:
         raise typer.BadParameter("give at least one of --lower, --upper, --mean, --stddev, --z-limit, --without")
     number = threshold_changes.set_by_hand(_lake(), device, metric, taken_away | given, by=_who(by), why=why)
-    typer.echo(f"version {number} is live; the stream takes it over in a minute")
+    typer.echo(f"version {number} is live; the stream takes it over within ten seconds")
 
 
 @thresholds.command()
@@ -144,7 +144,7 @@ def unset(
     from lakehouse import threshold_changes  # noqa: PLC0415
 
     number = threshold_changes.remove_by_hand(_lake(), device, metric, by=_who(by), why=why)
-    typer.echo(f"version {number} is live; the stream takes it over in a minute")
+    typer.echo(f"version {number} is live; the stream takes it over within ten seconds")
 
 
 def _lake() -> "Lake":

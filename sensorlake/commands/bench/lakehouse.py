@@ -20,6 +20,7 @@ def lakehouse(
     days: Annotated[int, typer.Option(min=1, max=100, help="Days of readings in the lake.")] = 3,
     json: options.Json = None,
     data_dir: options.DataDir = None,
+    keep: options.Keep = False,
 ) -> None:
     """Time and memory of the assets for a day of readings and a week of windows."""
     from rich.table import Table  # noqa: PLC0415  heavy modules are imported by the command that needs them
@@ -29,9 +30,12 @@ def lakehouse(
 
     options.require_folders(json=json)
     conditions, folder = machine.describe(), options.new_folder(data_dir)
-    with options.interruptible():
-        steps = benchmark.run(sensors, days, folder, options.reporter())
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with options.interruptible():
+            steps = benchmark.run(sensors, days, folder, options.reporter())
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
     options.write({"machine": conditions, "steps": steps}, json)
     table = Table("step", "rows read", "seconds", "memory MB", title=f"{sensors:,} sensors, {conditions['cpu']}")
     for step in steps:

@@ -40,8 +40,8 @@ def peers(
 
     options.require_folders(json=json)
     names = [name.strip() for name in engines.split(",") if name.strip()]
-    if not names or (strangers := set(names) - known.ENGINES.keys()):
-        raise SettingsError(f"--engines {engines!r}: there are {', '.join(known.ENGINES)}, not {', '.join(strangers)}")
+    if not names or not set(names) <= known.ENGINES.keys():
+        raise SettingsError(f"--engines {engines!r}: there are {', '.join(known.ENGINES)}")
     request = benchmark.Request(names, rate, sensors, seconds, warmup, backlog, violations, broken, seed)
     with options.interruptible():
         document = benchmark.run(request, options.new_folder(data_dir), options.reporter(), keep=keep)

@@ -40,6 +40,8 @@ def scale(
     options.require_folders(json=json, picture=picture)
     sizes = tuple(options.whole_numbers(sensors, "--sensors", 1, 1_000_000)) if sensors else ()
     lakes = tuple(options.whole_numbers(days, "--days", 1, 1000)) if days else ()
+    if len(set(sizes)) < len(sizes):
+        raise SettingsError(f"--sensors {sensors!r}: each size once")
     if not sizes and not lakes:
         raise SettingsError("--sensors and --days are both empty: nothing to measure")
     chosen = selection.chosen(queries)
@@ -51,11 +53,11 @@ def scale(
     with options.interruptible():
         if sizes:
             document["sensors"] = benchmark.run(request, folder, report, keep=keep)
-        if lakes:
+        if lakes and not document.get("sensors", {}).get("interrupted"):
             past = history.Request(lakes, day_sensors, request)
             document["days"] = history.run(past, folder / "days", report, keep=keep)
     options.write(document, json)
-    if picture is not None:
+    if picture is not None and scale_report.panels(document):
         over_all = pictures.heading(document, "scale")
         pictures.lines(picture, over_all, scale_report.panels(document), "sensors", logarithmic=True)
     options.console().print(scale_report.render(document))
