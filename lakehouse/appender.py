@@ -4,6 +4,7 @@ Written by delta-rs from Arrow: the same rows cost Spark several jobs, and 30 ti
 (docs/decisions/lake-written-from-arrow.md).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -25,6 +26,9 @@ log = structlog.get_logger(__name__)
 # a table has one writer.
 _COMPACT_AFTER = 60
 _FILE_BYTES = 128 * 2**20
+_PARTITION = "partition."
+_Partition = tuple[tuple[str, str], ...]
+"""Its columns and their values; () is a table without any."""
 # Between two batches stand the commits of compaction at most.
 _COMMITS = 20
 
@@ -56,8 +60,9 @@ class Appender:
         self._today = today
         self._day = today()
         self._swept: date | None = None
+        self._to_merge: list[_Partition] | None = None
         # What earlier runs left counts too: a stream that is started anew each day would otherwise never merge any.
-        self._appends = self._small_files()
+        self._appends = sum(files - 1 for files in self._small_files().values())
 
     def append(
         self, rows: pa.Table, batch: int, note: str | None = None, more: Mapping[str, str] | None = None
@@ -101,19 +106,32 @@ class Appender:
     def tidy(self) -> None:
         """Merge small files, every 60 appends and when a day is over, so that it is left in few files.
 
-        Once a day also drop the days past retention, and delete the files that no version of the last week needs.
+        Those of one partition at each call, the newest first, as batches wait meanwhile: after an outage or a flood of
+        late readings there may be a hundred. Afterwards, once a day, drop the days past retention, and delete the files
+        that no version of the last week needs.
         """
         today = self._today()
-        if self._appends < _COMPACT_AFTER and self._day == today:
+        if self._appends >= _COMPACT_AFTER or self._day != today:
+            self._appends, self._day = 0, today
+            self._table.update_incremental()  # Spark appends to dead_letters, too
+            self._to_merge = sorted(each for each, files in self._small_files().items() if files > 1)
+        if self._to_merge is None:
             return
-        self._appends, self._day = 0, today
-        self._table.update_incremental()  # Spark appends to dead_letters, too
-        done = self._table.optimize.compact(target_size=_FILE_BYTES, max_concurrent_tasks=1)
-        log.info("compacted", table=self._name, files=done["numFilesRemoved"], into=done["numFilesAdded"])
+        if self._to_merge:
+            self._merge(self._to_merge.pop())
+        if self._to_merge:
+            return
+        self._to_merge = None
         if self._swept != today:
             self._drop_old_days(today)
             self._table.vacuum(dry_run=False)
             self._swept = today
+
+    def _merge(self, partition: "_Partition") -> None:
+        only = [(name, "=", value) for name, value in partition] or None
+        done = self._table.optimize.compact(partition_filters=only, target_size=_FILE_BYTES, max_concurrent_tasks=1)
+        removed, added = done["numFilesRemoved"], done["numFilesAdded"]
+        log.info("compacted", table=self._name, **dict(partition), files=removed, into=added)
 
     def _drop_old_days(self, today: date) -> None:
         if self._keep_days is None:
@@ -122,12 +140,15 @@ class Appender:
         if files := retention.drop_before(self._table, self._specification, first):
             log.info("days past retention dropped", table=self._name, before=first.isoformat(), files=files)
 
-    def _small_files(self) -> int:
-        """How many files could be merged: the small ones beyond one a partition."""
+    def _small_files(self) -> "Counter[_Partition]":
+        """How many files of each partition could be merged."""
         files = pa.table(self._table.get_add_actions(flatten=True))
         small = files.filter(pc.less(files["size_bytes"], _FILE_BYTES // 2))
-        partitions = {path.rpartition("/")[0] for path in small["path"].to_pylist()}
-        return small.num_rows - len(partitions)
+        names = [name for name in small.column_names if name.startswith(_PARTITION)]
+        return Counter(
+            tuple((name.removeprefix(_PARTITION), str(row[name])) for name in names)
+            for row in small.select(["path", *names]).to_pylist()
+        )
 
     def dataset(self) -> ds.Dataset:
         """The rows as this writer left them; filters skip files by their statistics."""

@@ -89,6 +89,18 @@ def test_small_files_of_earlier_runs_are_merged_by_the_next(lake):
     assert files_by_day(lake) == {DAY: 1}
 
 
+def test_no_batch_waits_for_the_merging_of_more_than_one_day(lake):
+    for batch in range(66):
+        Appender(lake, DEAD_LETTERS, "checkpoint").append(letters(batch, day=DAY - timedelta(days=batch % 3)), batch)
+    appender = Appender(lake, DEAD_LETTERS, "checkpoint")
+    left = []
+    for _ in range(4):
+        appender.tidy()
+        left.append(sorted(files_by_day(lake).values()))
+    assert left == [[1, 22, 22], [1, 1, 22], [1, 1, 1], [1, 1, 1]]
+    assert offsets(lake) == [*range(66)]
+
+
 def test_days_past_retention_go_when_the_day_changes_and_no_other(lake):
     today = Calendar()
     appender = Appender(lake, DEAD_LETTERS, "checkpoint", keep_days=2, today=today)
