@@ -97,9 +97,7 @@ def register(spark: SparkSession, path: Path) -> None:
     figures = java.array(spark, jvm.java.lang.String, FIGURES)
     shape = java.data_type(spark, _SHAPE)
     find = getattr(jvm, LIMITS)(str(path), ANY_DEVICE, figures)
-    # What it answers changes with the file; one that does not change Spark would call anew for each use of an answer.
-    changing = jvm.org.apache.spark.sql.functions.udf(find, shape).asNondeterministic()
-    spark._jsparkSession.udf().register(_FIND, changing)
+    spark._jsparkSession.udf().register(_FIND, find.changing(shape))
 
 
 def of(device: str, metric: str) -> Column:

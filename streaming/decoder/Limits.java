@@ -15,6 +15,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.api.java.UDF2;
+import org.apache.spark.sql.expressions.UserDefinedFunction;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -40,6 +43,15 @@ public final class Limits implements UDF2<Object, Object, Object> {
     this.path = path;
     this.anyDevice = anyDevice;
     this.figures = figures;
+  }
+
+  /**
+   * As a function of Spark. What it answers changes with the file; one that does not change Spark would call anew for
+   * each use of an answer. Chosen here and not from Python, whose bridge finds two functions `udf` that fit as well as
+   * each other and takes whichever Java names first, in some processes the one for Scala's closures, which Spark refuses.
+   */
+  public UserDefinedFunction changing(DataType shape) {
+    return functions.udf((UDF2) this, shape).asNondeterministic();
   }
 
   /** (String, String) -> Row; untyped, as Janino makes no bridges from typed methods. */
