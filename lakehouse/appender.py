@@ -127,7 +127,7 @@ class Appender:
             self._table.vacuum(dry_run=False)
             self._swept = today
 
-    def _merge(self, partition: "_Partition") -> None:
+    def _merge(self, partition: _Partition) -> None:
         only = [(name, "=", value) for name, value in partition] or None
         done = self._table.optimize.compact(partition_filters=only, target_size=_FILE_BYTES, max_concurrent_tasks=1)
         removed, added = done["numFilesRemoved"], done["numFilesAdded"]
@@ -140,7 +140,7 @@ class Appender:
         if files := retention.drop_before(self._table, self._specification, first):
             log.info("days past retention dropped", table=self._name, before=first.isoformat(), files=files)
 
-    def _small_files(self) -> "Counter[_Partition]":
+    def _small_files(self) -> Counter[_Partition]:
         """How many files of each partition could be merged."""
         files = pa.table(self._table.get_add_actions(flatten=True))
         small = files.filter(pc.less(files["size_bytes"], _FILE_BYTES // 2))

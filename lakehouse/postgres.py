@@ -8,10 +8,11 @@ from pg8000.exceptions import InterfaceError  # type: ignore[import-untyped]
 from sensorlake import connections
 from sensorlake.settings import Settings
 
-_SECONDS = 20
+ANSWER_SECONDS = 20
+"""So long an answer to whoever may not wait for slow statements may take."""
 
 
-def connect(settings: Settings, application: str, seconds: float = _SECONDS) -> pg8000.native.Connection:
+def connect(settings: Settings, application: str, seconds: float = ANSWER_SECONDS) -> pg8000.native.Connection:
     """Open a connection; `application` is the name that the server shows for it. An answer may take `seconds`.
 
     Raises:

@@ -18,11 +18,12 @@ import structlog
 from pyspark.sql import SparkSession
 
 from lakehouse import registry
+from lakehouse.postgres import ANSWER_SECONDS
 from sensorlake.errors import StreamError, UnreachableError
 from sensorlake.settings import Settings
 from streaming import full_disks, priorities, report, topics
 from streaming.lease import Lease
-from streaming.queries import QUERIES, REGISTRY_SECONDS, Context
+from streaming.queries import QUERIES, Context
 from streaming.supervision import SupervisedQuery, concise
 
 log = structlog.get_logger(__name__)
@@ -56,9 +57,8 @@ def run(settings: Settings, names: Sequence[str], session: Callable[[], SparkSes
         log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
         priorities.lower(spark.sparkContext._gateway.proc.pid)
         with Context.opened(spark, settings, made) as context:
-            begin = [partial(QUERIES[name], context) for name in names]
             explain = partial(full_disks.explained, settings)
-            queries = [SupervisedQuery(name, start, explain=explain) for name, start in zip(names, begin, strict=True)]
+            queries = [SupervisedQuery(name, partial(QUERIES[name], context), explain=explain) for name in names]
             try:
                 tracker = spark.sparkContext.statusTracker()
                 start_alerts(queries, stop, lambda: bool(tracker.getActiveStageIds()))
@@ -75,7 +75,7 @@ def run(settings: Settings, names: Sequence[str], session: Callable[[], SparkSes
 def _have_registry(settings: Settings) -> None:
     """Of what runs here only the query `postgres` needs PostgreSQL, and the first alerts of a new deployment."""
     try:
-        registry.migrate(settings, REGISTRY_SECONDS)
+        registry.migrate(settings, ANSWER_SECONDS)
         log.info("registry is up to date")
     except UnreachableError as error:
         log.error("what does not need PostgreSQL starts without it", error=str(error))

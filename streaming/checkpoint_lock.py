@@ -16,9 +16,9 @@ def is_held(checkpoints: Path) -> bool:
     if not (checkpoints / _NAME).is_file():
         return False
     try:
-        with FileLock(checkpoints / _NAME, timeout=0):
+        with held(checkpoints):
             return False
-    except Timeout:
+    except StreamError:
         return True
 
 

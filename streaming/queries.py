@@ -13,6 +13,7 @@ from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 from contracts.topics import Topics
 from lakehouse import creation, registry, retention, thresholds
 from lakehouse.lake import Lake
+from lakehouse.postgres import ANSWER_SECONDS
 from lakehouse.tables import ANOMALIES, DEAD_LETTERS, FEATURES, READINGS, Table
 from sensorlake import connections
 from sensorlake.errors import CheckpointError
@@ -35,8 +36,6 @@ from streaming.topics import LARGEST_MESSAGE, cluster_id, id_of
 log = structlog.get_logger(__name__)
 
 _SECOND_MICROS = 1_000_000
-REGISTRY_SECONDS = 20.0
-"""An answer of PostgreSQL may take so long; meanwhile no other query is started or watched."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,8 @@ def start_metrics(context: Context) -> StreamingQuery:
 
 
 def start_postgres(context: Context) -> StreamingQuery:
-    registry.migrate(context.settings, REGISTRY_SECONDS)  # it may have been away when the application started
+    # It may have been away when the application started. While it answers, no other query is started or watched.
+    registry.migrate(context.settings, ANSWER_SECONDS)
     sink = PostgresSink(context.settings)
     return _sink(context, "postgres", context.settings.postgres_database, lambda rows, _: sink.write(rows))
 
@@ -241,7 +241,7 @@ def _have_limits(context: Context) -> None:
     settings, lake = context.settings, Lake.of(context.settings)
     try:
         if not thresholds.has_version(lake):
-            registry.migrate(settings, REGISTRY_SECONDS)
+            registry.migrate(settings, ANSWER_SECONDS)
             thresholds.ensure_first_version(lake, registry.alert_rules(settings))
         context.limits.refresh()
     except Exception as error:

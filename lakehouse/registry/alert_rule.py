@@ -5,10 +5,9 @@ from typing import Literal
 
 from sqlalchemy import text
 
+from lakehouse.postgres import ANSWER_SECONDS
 from lakehouse.registry.database import transaction
 from sensorlake.settings import Settings
-
-_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def alert_rules(settings: Settings) -> list[AlertRule]:
     Raises:
         StackError: PostgreSQL is not reachable or refuses us.
     """
-    with transaction(settings, _SECONDS) as connection:
+    with transaction(settings, ANSWER_SECONDS) as connection:
         found = connection.execute(
             text(
                 "select metric, device_id, lower, upper, z_limit, severity, unit, description, source "

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorlake.settings import PREFIX
+from tests.free_port import free_port
 
 KEY = "k" * 40
 TOKEN = "let me in"
@@ -59,7 +60,7 @@ class ModelServer:
 @contextmanager
 def running(bucket: Path, *options: str, token: str = "") -> Iterator[ModelServer]:
     """The server over the models of `bucket`; it is told to end when the block does, and must end well."""
-    port = _free_port()
+    port = free_port()
     variables = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     variables |= {
         PREFIX + "DATA_DIR": str(bucket.parent / "data"),
@@ -89,9 +90,3 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

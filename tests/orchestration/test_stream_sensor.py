@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from orchestration.defs.stream.tables import TABLES
 from orchestration.defs.stream.topics import TOPICS
 from orchestration.resources.installation import Installation
 from orchestration.watching import commits, query_health
+from tests.free_port import free_port
 
 NOW = datetime.now(UTC)
 
@@ -57,9 +57,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture
 def unused_port() -> int:
     """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def write(root: str, table: Table, rows: int, note: dict[str, Any] | None = None) -> None:

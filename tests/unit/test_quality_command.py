@@ -10,12 +10,7 @@ from lakehouse import storage
 from sensorlake import settings as settings_module
 from sensorlake.commands import quality
 from sensorlake.errors import InputFileError, SettingsError, StackError
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+from tests.free_port import free_port
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "21.11.2026"])

@@ -57,7 +57,6 @@ def scale(
             past = history.Request(lakes, day_sensors, request)
             document["days"] = history.run(past, folder / "days", report, keep=keep)
     options.write(document, json)
-    if picture is not None and scale_report.panels(document):
-        over_all = pictures.heading(document, "scale")
-        pictures.lines(picture, over_all, scale_report.panels(document), "sensors", logarithmic=True)
+    if picture is not None and (panels := scale_report.panels(document)):
+        pictures.lines(picture, pictures.heading(document, "scale"), panels, "sensors", logarithmic=True)
     options.console().print(scale_report.render(document))

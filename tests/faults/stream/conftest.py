@@ -44,11 +44,8 @@ def own_servers(tmp_path_factory: pytest.TempPathFactory, disks: Disks) -> Itera
 def one_life(own_servers: Settings, tmp_path_factory: pytest.TempPathFactory, disks: Disks) -> Iterator[Life]:
     folder = tmp_path_factory.mktemp("faults-stream")
     disks.mount("stream", folder)
-    life = Life(Deployment(own_servers, folder))
-    try:
+    with Life(Deployment(own_servers, folder)) as life:
         yield life
-    finally:
-        life.end()
 
 
 @pytest.fixture

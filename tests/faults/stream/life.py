@@ -84,7 +84,10 @@ class Life:
         assert left == [], f"{victim} was killed, and {END_SECONDS:.0f} s later these still run"
         self.tell(f"kill -9 of {victim}; nothing of it is left {time.monotonic() - began:.1f} s later")
 
-    def end(self) -> None:
+    def __enter__(self) -> "Life":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self.stream is not None and self.stream.poll() is None:
             self.kill()
         for forwarder in (self.influxdb, self.minio, self.postgres):

@@ -4,7 +4,6 @@ does not wait for anomalies goes on.
 Clients go to the address that the broker names, so it has a second one here, which is the forwarder's."""
 
 import re
-import socket
 import time
 from collections.abc import Iterator
 
@@ -12,15 +11,13 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from sensorlake import settings as settings_module
 from sensorlake.settings import Settings
-from stack import leftovers, selection
 from stack.layout import Layout
-from stack.up import bring_down, bring_up
 from tests.faults.forwarder import Forwarder
 from tests.faults.stream import accounts
 from tests.faults.stream.life import Life, down
 from tests.faults.stream.load import Load, steady
+from tests.free_port import free_port
 from tests.integration.stream.deployment import Deployment
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -31,22 +28,12 @@ NEED_NO_ANOMALY = (accounts.READINGS, accounts.POINTS, accounts.LETTERS)
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    settings = settings_module.load(tmp_path_factory.mktemp("difficult-kafka") / "data")
-    try:
-        yield bring_up(settings, list(selection.SERVERS))
-    finally:
-        bring_down(settings)
-        assert leftovers.find(settings.data_dir) == []
-
-
-@pytest.fixture(scope="module")
-def way(servers: Settings) -> Iterator[Forwarder]:
+def way(own_servers: Settings) -> Iterator[Forwarder]:
     """The only way by which clients come that ask at its port."""
     port = free_port()
     made = Forwarder(port)
-    with down(servers, "kafka"):
-        add_listener(servers, port, made.port)
+    with down(own_servers, "kafka"):
+        add_listener(own_servers, port, made.port)
     admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{made.port}", "log_level": 0})
     deadline = time.monotonic() + 60
     while not names_itself(admin, made.port):
@@ -57,19 +44,10 @@ def way(servers: Settings) -> Iterator[Forwarder]:
 
 
 @pytest.fixture(scope="module")
-def one_life(servers: Settings, way: Forwarder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    made = Life(Deployment(servers, tmp_path_factory.mktemp("difficult-kafka-stream")), way)
-    try:
+def one_life(own_servers: Settings, way: Forwarder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    """In place of the other tests' stream: its way to Kafka leads over the forwarder, too."""
+    with Life(Deployment(own_servers, tmp_path_factory.mktemp("difficult-kafka")), way) as made:
         yield made
-    finally:
-        made.end()
-
-
-@pytest.fixture
-def life(one_life: Life) -> Life:
-    print()  # noqa: T201  a line of its own for the account that follows
-    one_life.ensure_running()
-    return one_life
 
 
 def test_a_broker_that_takes_five_seconds_an_alert_makes_alerts_late_and_nothing_else(
@@ -129,8 +107,3 @@ def names_itself(admin: AdminClient, port: int) -> bool:
         return {broker.port for broker in admin.list_topics(timeout=3).brokers.values()} == {port}
     except KafkaException:
         return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
