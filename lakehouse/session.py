@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from pyspark.sql import SparkSession
 
-from lakehouse import jvm_trust
+from lakehouse import class_archive, jvm_trust
 from sensorlake.settings import Settings
 
 # Java's second compiler takes a processor for minutes, as Spark runs so many different pieces of code. It is left to
@@ -25,8 +25,9 @@ _COMPILER = (
 # shorter pause would be bought with three times as many.
 _COLLECTOR = "-XX:+UseG1GC -XX:MaxGCPauseMillis=100 -XX:InitiatingHeapOccupancyPercent=70"
 _EVERYWHERE = "-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData -Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
-_JVM = f"{_COMPILER} {_COLLECTOR} {_EVERYWHERE}"
+STREAM_JAVA = f"{_COMPILER} {_COLLECTOR} {_EVERYWHERE}"
 
+_JAVA = "spark.driver.extraJavaOptions"
 _CONFIG = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -72,7 +73,7 @@ _CONFIG = {
 
 # For work that ends: large sorts and joins, planned anew as they run, compiled as Java sees fit.
 BOUNDED = {
-    "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC {_EVERYWHERE}",
+    _JAVA: f"-XX:+UseParallelGC {_EVERYWHERE}",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
@@ -85,6 +86,7 @@ def build(
     classpath: Sequence[Path],
     java_home: Path,
     *,
+    own: Sequence[Path] = (),
     cores: int | None = None,
     options: Mapping[str, str] = MappingProxyType({}),
 ) -> SparkSession:
@@ -92,26 +94,27 @@ def build(
 
     Args:
         classpath: the jars beyond pyspark's own (`stack.jars.spark_classpath()`). java_home: a Java 17 or 21
-        (`stack.java.java_home()`). cores: task slots; `settings.spark_cores` unless given. Slots, not processors:
-        real-time mode holds one a partition. options: settings of Spark beyond and above those of this module.
+        (`stack.java.java_home()`). own: jars that this repository makes. cores: task slots; `settings.spark_cores`
+        unless given. Slots, not processors: real-time mode holds one a partition. options: settings of Spark beyond and
+        above those of this module.
     """
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"  # the web page of Spark has no setting for its address
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # Behind all others: the archive of classes stays valid when one of these changes.
+    os.environ["SPARK_DIST_CLASSPATH"] = os.pathsep.join(map(str, own))
     builder = (
         SparkSession.builder.appName("sensorlake")
         .master(f"local[{cores or settings.spark_cores}]")
         .config("spark.driver.memory", settings.spark_driver_memory)
         .config("spark.driver.extraClassPath", os.pathsep.join(map(str, classpath)))
-        .config("spark.driver.extraJavaOptions", _JVM)
         .config("spark.sql.warehouse.dir", str(settings.data_dir.absolute() / "spark-warehouse"))
         .config("spark.local.dir", str(settings.data_dir.absolute() / "spark-local"))
     )
     for name, value in {**_CONFIG, **options}.items():
         builder = builder.config(name, value)
-    if flags := jvm_trust.flags(settings):
-        java = options.get("spark.driver.extraJavaOptions", _JVM)
-        builder = builder.config("spark.driver.extraJavaOptions", f"{java} {flags}")
+    java = [options.get(_JAVA, STREAM_JAVA), class_archive.flag(classpath, java_home), jvm_trust.flags(settings)]
+    builder = builder.config(_JAVA, " ".join(filter(None, java)))
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     _use_storage(spark, settings)

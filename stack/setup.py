@@ -6,6 +6,7 @@ set up at once.
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ def set_up() -> None:
         _say(f"{name}: left out (WITHOUT={os.environ['WITHOUT']})")
     _say(f"java: {java.java_home()}")
     _have_jars("spark")
+    _have_class_archive()
     if "kafka" not in without:
         _have_jars("kafka")
     if "postgres" not in without:
@@ -63,6 +65,24 @@ def _have_jars(section: str) -> None:
             return
         with progress.step(f"{section} jars", len(locked)) as step:
             jars.ensure(section, fetched=step.advance)
+
+
+def _have_class_archive() -> None:
+    """By a program of its own, as set-up knows no Spark. Only speed depends on it: without it all works as well."""
+    command = [
+        sys.executable,
+        "-m",
+        "lakehouse.class_archive",
+        str(java.java_home()),
+        *map(str, jars.spark_classpath()),
+    ]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        _say(f"spark: starts some seconds later, as its classes could not be archived: {made.stderr.strip()[-400:]}")
+    elif made.stdout.strip():
+        _say(f"spark: classes in {made.stdout.strip()}")
+    else:
+        _say("spark: starts some seconds later, as this Java cannot archive its classes")
 
 
 def _have_postgres() -> None:

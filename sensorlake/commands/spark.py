@@ -13,6 +13,8 @@ def open_session(settings: Settings, cores: int | None = None) -> SparkSession:
     """Start it; `cores` as in `lakehouse.session.build`."""
     decoder = decoder_jar.ensure(cache.cache_dir() / "jars", java.java_command())
     options = {"spark.python.daemon.module": "streaming.python_daemon"}
-    spark = session.build(settings, [*jars.spark_classpath(), decoder], java.java_home(), cores=cores, options=options)
+    spark = session.build(
+        settings, jars.spark_classpath(), java.java_home(), own=[decoder], cores=cores, options=options
+    )
     validation.register(spark)
     return spark
