@@ -23,6 +23,10 @@ class AlertCount:
         """Alerts of one more run; `due`: their times, rising, microseconds since 1970."""
         self._due.append(due)
 
+    def forget(self, after: int) -> None:
+        """Nothing of what is due after that time (microseconds since 1970) was sent."""
+        self._due = [due[: np.searchsorted(due, after, "right")] for due in self._due]
+
     def __call__(self) -> tuple[int, int]:
         """(came out, were due by now)"""
         done, now = len(self._watch.seen), self._clock.now()

@@ -57,6 +57,10 @@ class Paced(ABC):
     def end(self) -> int:
         return self.first_counted + round(self.seconds * 1e6)
 
+    def due(self, message: int) -> int:
+        """When the message of this number was to be sent."""
+        return self.start + int(message * 1e6 / self.rate)
+
     @abstractmethod
     def run(self) -> Source: ...
 
@@ -90,11 +94,16 @@ class Ready:
     """The process is connected and waits for its plan."""
 
 
+@dataclass(frozen=True)
+class End:
+    """To the process: send nothing more."""
+
+
 _Answer = TypeVar("_Answer", Ready, Sent)
 
 
 class Load:
-    """The process that sends. Then `send()` a plan and wait for `sent()`, or `stop()` it."""
+    """The process that sends. Then `send()` a plan and wait for `sent()`, `end()` it early, or `stop()` it."""
 
     def __init__(self, servers: str, topic: str, clock: SteadyClock) -> None:
         context = multiprocessing.get_context("spawn")
@@ -108,6 +117,10 @@ class Load:
 
     def send(self, plan: Paced) -> None:
         self._answers.send(plan)
+
+    def end(self) -> None:
+        """Let it send nothing more; `sent()` tells what went until now."""
+        self._answers.send(End())
 
     def is_sending(self) -> bool:
         return self._process.is_alive() and not self._answers.poll()
@@ -145,6 +158,9 @@ def _process(servers: str, topic: str, clock: SteadyClock, answer: Connection) -
     def orphaned() -> bool:
         return os.getppid() != parent
 
+    def ended() -> bool:
+        return orphaned() or answer.poll()
+
     try:
         outlet = producer.connect(servers, topic)
         answer.send(Ready())
@@ -152,7 +168,7 @@ def _process(servers: str, topic: str, clock: SteadyClock, answer: Connection) -
         run = plan.run()
         late: list[int] = []
         began, used = time.monotonic(), time.process_time()
-        blocks = _noting(pacing.steady(run, clock, orphaned), clock, plan.first_counted, late)
+        blocks = _noting(pacing.steady(run, clock, ended), clock, plan.first_counted, late)
         done = producer.publish(blocks, outlet, clock, orphaned)
         share = (time.process_time() - used) / (time.monotonic() - began)
     except Exception as error:

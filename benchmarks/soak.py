@@ -5,7 +5,7 @@ twelfth of the time, so that what rises and falls with a batch or a compaction i
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from benchmarks.moment import Moment, cores_used
 from benchmarks.observers.alerts import AlertWatch
 from benchmarks.observers.processes import MemoryWatch
 from benchmarks.observers.progress import ProgressWatch, TopicEnds, frontiers
+from benchmarks.observers.watch import Watch
 from contracts.topics import Topics
 from edge.pacing import SteadyClock
 from lakehouse.tables import READINGS
@@ -58,7 +59,7 @@ class Request:
 
 
 def run(request: Request, folder: Path, report: Report, *, keep: bool) -> dict[str, Any]:
-    """Measure; one document.
+    """Measure; one document. Ctrl-C ends the load, and what was seen until then counts: `seconds` says of how long.
 
     Raises:
         BenchmarkError, StackError: it could not be measured.
@@ -77,7 +78,6 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
     count = AlertCount(alerts, clock)
     progress = ProgressWatch(frontiers(settings, request.queries, ends, count))
     watches = (alerts, memory, progress)
-    prints: list[tuple[float, dict[str, Any]]] = []
     try:
         plan = ChurningPlan(
             sensors=request.sensors,
@@ -99,25 +99,15 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
         for watch in watches:
             watch.start()
         began = time.monotonic() + (plan.start - clock.now()) / 1e6
-        before, told = Moment.now(settings), 0.0
-        while clock.now() < plan.end:
-            for watch in watches:
-                watch.require_well()
-            if not load.is_sending():
-                break
-            if clock.now() >= plan.first_counted and not before.at >= began + request.warmup_seconds:
-                before = Moment.now(settings)
-            now = time.monotonic()
-            if not prints or now - began - prints[-1][0] >= request.every_seconds:
-                prints.append((now - began, footprint.of(settings)))
-            if now - told > _TELL_SECONDS:
-                told = now
-                report(f"{max(0.0, now - began) / 60:.1f} of {(plan.end - plan.start) / 6e7:g} min, {progress.lags()}")
-            time.sleep(_LOOK_SECONDS)
+        look = _Looks(request, settings, began, progress, report)
+        if not _attend(plan, clock, load, watches, look):
+            report("interrupted: what was seen until now is kept; once more leaves at once")
         after = Moment.now(settings)
         sent = load.sent()
         if sent.failed:
             raise BenchmarkError(f"{sent.failed} messages were not acknowledged by Kafka")
+        end = min(plan.end, plan.due(sent.messages))
+        count.forget(end - 1)
         report("waiting for the queries to catch up")
         drained = backlog.drain(progress, count, _DRAIN_SECONDS)
     finally:
@@ -128,19 +118,21 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
     series: Series = {
         "memory MB": _by_name([(at - began, by) for at, by in memory.samples]),
         "lag": {name: [(each.at - began, each.lag) for each in places] for name, places in progress.places.items()},
-        "latency ms": _latencies(alerts, plan.start, plan.end),
-        **_of_footprints(prints),
+        "latency ms": _latencies(alerts, plan.start, end),
+        **_of_footprints(look.prints),
     }
     rows = LakeFiles(settings).rows(READINGS) if "lake" in request.queries else None
-    trends = trends_of(series, request.warmup_seconds, request.minutes * 60)
+    seconds = (end - plan.first_counted) / 1e6
+    trends = trends_of(series, request.warmup_seconds, seconds)
     return {
+        "seconds": round(seconds, 1),
         "sent": asdict(sent),
-        "devices": churning.devices(plan.end),
+        "devices": churning.devices(end),
         "drain_seconds": drained,
         "alerts": {"due": count()[1], "came": count()[0]},
         "readings_in_delta": rows,
         "failures": backlog.failures(settings),
-        **cores_used(before, after, sent),
+        **cores_used(look.before, after, sent),
         "peak_rss_mb_by": memory.highest_by(),
         "trends": trends,
         "series": series,
@@ -149,6 +141,50 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
             "nothing lost": rows in (None, sent.readings) and count()[0] == count()[1],
         },
     }
+
+
+class _Looks:
+    """What is noted while the load goes on. `prints`: files, disk and state, by seconds; `before`: what the processors
+    had done when the warm-up ended."""
+
+    def __init__(
+        self, request: Request, settings: Settings, began: float, progress: ProgressWatch, report: Report
+    ) -> None:
+        self._request, self._settings, self._began = request, settings, began
+        self._progress, self._report = progress, report
+        self._told = 0.0
+        self.prints: list[tuple[float, dict[str, Any]]] = []
+        self.before = Moment.now(settings)
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        warm = self._began + self._request.warmup_seconds
+        if now >= warm > self.before.at:
+            self.before = Moment.now(self._settings)
+        if not self.prints or now - self._began - self.prints[-1][0] >= self._request.every_seconds:
+            self.prints.append((now - self._began, footprint.of(self._settings)))
+        if now - self._told > _TELL_SECONDS:
+            self._told = now
+            done, whole = max(0.0, now - self._began) / 60, self._request.warmup_seconds / 60 + self._request.minutes
+            self._report(f"{done:.1f} of {whole:g} min, {self._progress.lags()}")
+
+
+def _attend(
+    plan: ChurningPlan, clock: SteadyClock, load: Load, watches: Sequence[Watch], look: Callable[[], None]
+) -> bool:
+    """Look until the load ends. False where Ctrl-C ended it, after the warm-up; before that nothing would count."""
+    try:
+        while clock.now() < plan.end and load.is_sending():
+            for watch in watches:
+                watch.require_well()
+            look()
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        if clock.now() < plan.first_counted:
+            raise
+        load.end()
+        return False
+    return True
 
 
 def trends_of(series: Series, warmup_seconds: float, seconds: float) -> list[dict[str, Any]]:

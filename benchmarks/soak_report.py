@@ -12,7 +12,7 @@ def render(document: dict[str, Any]) -> RenderableType:
     load, alerts = document["load"], document["alerts"]
     about = conditions.table(
         document,
-        load=f"{load['rate']:g} messages/s of {load['sensors']:,} sensors for {load['minutes']:g} min, after "
+        load=f"{load['rate']:g} messages/s of {load['sensors']:,} sensors for {document['seconds'] / 60:g} min, after "
         f"{load['warmup_seconds']:g} s of the same",
         come_and_go=f"{load['churn_share']:.0%} of the sensors are replaced every {load['life_seconds']:g} s, one "
         f"after the other: {document['devices']:,} devices in all",

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import latency, scale
+from benchmarks import latency, scale, soak
+from benchmarks.churn import ChurningPlan
 
 
 def until_interrupted(done: list[Any]) -> Any:
@@ -62,3 +63,36 @@ def test_with_nothing_done_ctrl_c_is_ctrl_c(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(latency, "run", until_interrupted([]))
     with pytest.raises(KeyboardInterrupt):
         latency.run_all([latency_at(1.0)], tmp_path, lambda _: None, keep=False)
+
+
+class Sender:
+    def __init__(self) -> None:
+        self.ended = False
+
+    def is_sending(self) -> bool:
+        return not self.ended
+
+    def end(self) -> None:
+        self.ended = True
+
+
+class StandingClock:
+    def __init__(self, time: int) -> None:
+        self.time = time
+
+    def now(self) -> int:
+        return self.time
+
+
+def lose_patience() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_soak_that_is_interrupted_ends_its_load_and_keeps_what_was_seen_after_the_warm_up() -> None:
+    plan = ChurningPlan(10, 1.0, warmup_seconds=10.0, seconds=60.0, seed=0, start=0, violating_share=0.1)
+    sender = Sender()
+    assert soak._attend(plan, StandingClock(30_000_000), sender, [], lose_patience) is False
+    assert sender.ended
+    assert plan.due(30) == 30_000_000
+    with pytest.raises(KeyboardInterrupt):
+        soak._attend(plan, StandingClock(5_000_000), Sender(), [], lose_patience)

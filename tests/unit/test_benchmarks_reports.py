@@ -121,6 +121,7 @@ def test_soak():
             "life_seconds": 600,
             "queries": ["alerts"],
         },
+        "seconds": 2700.0,
         "devices": 22,
         "cores_used": {"stack": 1.0},
         "trends": [
@@ -136,6 +137,7 @@ def test_soak():
         "series": {"lag": {"lake": [(60.0, 5.0)]}},
     }
     text = printed(soak_report.render(document))
+    assert "for 45 min" in text
     assert "+1.00 (+0.50 to +1.50)" in text
     assert "grows with the data" in text
     assert "4 of 5" in text

@@ -99,6 +99,16 @@ def test_alerts_are_behind_by_those_that_are_due():
     assert count() == (1, 2)
 
 
+def test_alerts_of_what_was_not_sent_are_not_waited_for():
+    watch, clock = Watch(), Clock()
+    count = AlertCount(watch, clock)
+    count.expect(np.array([10, 20, 30]))
+    clock.time = 40
+    watch.seen = {"a": 11}
+    count.forget(20)
+    assert count() == (1, 2)
+
+
 @pytest.mark.parametrize("batches", [[0, 1, 9, 10], [10]])
 def test_what_is_committed_is_the_newest_batch_that_has_a_commit(tmp_path, batches):
     for folder in ("commits", "offsets"):
