@@ -6,6 +6,7 @@ start repeats it, and every sink knows what it has.
 
 import json
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -55,19 +56,22 @@ def run(settings: Settings, names: Sequence[str], session: Callable[[], SparkSes
         _have_registry(settings)
         spark = session()
         log.info("spark session is open", page=spark.sparkContext.uiWebUrl)
-        priorities.lower(spark.sparkContext._gateway.proc.pid)
+        java = spark.sparkContext._gateway.proc
+        priorities.lower(java.pid)
         with Context.opened(spark, settings, made) as context:
             explain = partial(full_disks.explained, settings)
             queries = [SupervisedQuery(name, partial(QUERIES[name], context), explain=explain) for name in names]
             try:
                 tracker = spark.sparkContext.statusTracker()
                 start_alerts(queries, stop, lambda: bool(tracker.getActiveStageIds()))
-                _tend(queries, stop, settings.data_dir.absolute() / "run" / "queries.json", lease)
+                report_file = settings.data_dir.absolute() / "run" / "queries.json"
+                tend(queries, stop, report_file, [lease.require, partial(require_java, java)])
             finally:
-                # The alerts query ends by interrupting its tasks, for which Spark would print pages.
-                spark.sparkContext.setLogLevel("OFF")
-                _drain(queries)
-                spark.stop()
+                if java.poll() is None:
+                    # The alerts query ends by interrupting its tasks, for which Spark would print pages.
+                    spark.sparkContext.setLogLevel("OFF")
+                    _drain(queries)
+                    spark.stop()
     finally:
         lease.release()
 
@@ -100,10 +104,32 @@ def start_alerts(
                 stop.wait(grace)
 
 
-def _tend(queries: Sequence[SupervisedQuery], stop: threading.Event, path: Path, lease: Lease) -> None:
+def require_java(java: subprocess.Popen[bytes]) -> None:
+    """
+    Raises:
+        StreamError: it has ended. A query that is to start would fail and be tried again for ever.
+    """
+    if (status := java.poll()) is not None:
+        raise StreamError(
+            f"Spark's Java ended with status {status}: start the stream again, if its supervisor does not"
+        )
+
+
+def tend(
+    queries: Sequence[SupervisedQuery],
+    stop: threading.Event,
+    path: Path,
+    requirements: Sequence[Callable[[], None]],
+) -> None:
+    """Keep the queries running until `stop`, and `path` up to date for `sensorlake status`.
+
+    Raises:
+        StreamError: one of the requirements is not met, or no query has a checkpoint that fits.
+    """
     reported: tuple[float, list[object]] = (0.0, [])
     while not stop.is_set():
-        lease.require()
+        for require in requirements:
+            require()
         for query in queries:
             query.tend()
         # Alerts do not wait for somebody to repair the checkpoint of a sink.

@@ -1,7 +1,9 @@
 """What the application refuses before it costs anything, and what it tells `sensorlake status`."""
 
 import json
+import subprocess
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -75,7 +77,7 @@ def test_a_report_that_cannot_be_written_ends_nothing(tmp_path):
 
 def tend(stop, *queries, require=lambda: None, tmp_path):
     found = [SupervisedQuery(name, begin) for name, begin in queries]
-    application._tend(found, stop, tmp_path / "queries.json", SimpleNamespace(require=require))
+    application.tend(found, stop, tmp_path / "queries.json", [require])
     return {query.name: query.report()["state"] for query in found}
 
 
@@ -127,3 +129,20 @@ def test_a_stream_whose_lake_another_has_taken_ends(tmp_path):
 
     with pytest.raises(StreamError, match="another one writes"):
         tend(threading.Event(), ("lake", refused), require=taken, tmp_path=tmp_path)
+
+
+def test_a_java_that_ended_while_no_query_had_started_ends_the_stream(tmp_path):
+    """Each start would fail, and be tried again for ever beside a supervisor that sees a living process."""
+
+    def unreachable():
+        raise ConnectionRefusedError
+
+    with subprocess.Popen(["sh", "-c", "read _"], stdin=subprocess.PIPE) as java:
+        queries = [SupervisedQuery("alerts", unreachable)]
+        requirements = [partial(application.require_java, java)]
+        ender = threading.Timer(0.2, java.kill)
+        ender.start()
+        with pytest.raises(StreamError, match="Java ended with status -9"):
+            application.tend(queries, threading.Event(), tmp_path / "queries.json", requirements)
+        ender.join()
+    assert queries[0].failures > 0
