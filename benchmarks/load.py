@@ -57,10 +57,6 @@ class Paced(ABC):
     def end(self) -> int:
         return self.first_counted + round(self.seconds * 1e6)
 
-    def due(self, message: int) -> int:
-        """When the message of this number was to be sent."""
-        return self.start + int(message * 1e6 / self.rate)
-
     @abstractmethod
     def run(self) -> Source: ...
 

@@ -24,7 +24,7 @@ from benchmarks.observers.processes import MemoryWatch
 from benchmarks.observers.progress import ProgressWatch, TopicEnds, frontiers
 from benchmarks.observers.watch import Watch
 from contracts.topics import Topics
-from edge.pacing import SteadyClock
+from edge.pacing import SteadyClock, due_at
 from lakehouse.tables import READINGS
 from sensorlake.settings import Settings
 
@@ -106,7 +106,7 @@ def _measure(request: Request, settings: Settings, report: Report) -> dict[str, 
         sent = load.sent()
         if sent.failed:
             raise BenchmarkError(f"{sent.failed} messages were not acknowledged by Kafka")
-        end = min(plan.end, plan.due(sent.messages))
+        end = min(plan.end, due_at(churning, sent.messages))
         count.forget(end - 1)
         report("waiting for the queries to catch up")
         drained = backlog.drain(progress, count, _DRAIN_SECONDS)

@@ -66,10 +66,11 @@ def steady(source: Source, clock: Clock, stop: Callable[[], bool], tick: float =
             block, ready = ready.part(0, due - sent), ready.part(due - sent, len(ready))
             sent += len(block)
             yield block
-        next_look = now if due > sent else max(now + int(tick * 1e6), _due(source, sent))
+        next_look = now if due > sent else max(now + int(tick * 1e6), due_at(source, sent))
 
 
-def _due(source: Source, message: int) -> int:
+def due_at(source: Source, message: int) -> int:
+    """When the message of this number is to be sent, microseconds since 1970-01-01 UTC."""
     return source.start + int(message * 1e6 / source.rate)
 
 

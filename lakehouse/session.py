@@ -27,7 +27,7 @@ _COLLECTOR = "-XX:+UseG1GC -XX:MaxGCPauseMillis=100 -XX:InitiatingHeapOccupancyP
 _EVERYWHERE = "-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData -Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
 STREAM_JAVA = f"{_COMPILER} {_COLLECTOR} {_EVERYWHERE}"
 
-_JAVA = "spark.driver.extraJavaOptions"
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _CONFIG = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -73,7 +73,7 @@ _CONFIG = {
 
 # For work that ends: large sorts and joins, planned anew as they run, compiled as Java sees fit.
 BOUNDED = {
-    _JAVA: f"-XX:+UseParallelGC {_EVERYWHERE}",
+    JAVA_OPTIONS: f"-XX:+UseParallelGC {_EVERYWHERE}",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
@@ -113,8 +113,8 @@ def build(
     )
     for name, value in {**_CONFIG, **options}.items():
         builder = builder.config(name, value)
-    java = [options.get(_JAVA, STREAM_JAVA), class_archive.flag(classpath, java_home), jvm_trust.flags(settings)]
-    builder = builder.config(_JAVA, " ".join(filter(None, java)))
+    java = [options.get(JAVA_OPTIONS, STREAM_JAVA), class_archive.flag(classpath, java_home), jvm_trust.flags(settings)]
+    builder = builder.config(JAVA_OPTIONS, " ".join(filter(None, java)))
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     _use_storage(spark, settings)

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import latency, scale, soak
 from benchmarks.churn import ChurningPlan
+from edge.pacing import due_at
 
 
 def until_interrupted(done: list[Any]) -> Any:
@@ -93,6 +94,6 @@ def test_a_soak_that_is_interrupted_ends_its_load_and_keeps_what_was_seen_after_
     sender = Sender()
     assert soak._attend(plan, StandingClock(30_000_000), sender, [], lose_patience) is False
     assert sender.ended
-    assert plan.due(30) == 30_000_000
+    assert due_at(plan.run(), 30) == 30_000_000
     with pytest.raises(KeyboardInterrupt):
         soak._attend(plan, StandingClock(5_000_000), Sender(), [], lose_patience)
