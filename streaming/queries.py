@@ -189,14 +189,16 @@ def start_anomalies(context: Context) -> StreamingQuery:
     return _sink(context, "anomalies", settings.lake_bucket, write, settings.lake_trigger_seconds)
 
 
+# They start in this order, one after the other. A query that reads Delta tables takes seconds to start: those that bring
+# anomalies to their stores do not wait for it.
 QUERIES: dict[str, Start] = {
     "alerts": start_alerts,
     "detect": start_detect,
     "lake": start_lake,
-    "metrics": start_metrics,
     "postgres": start_postgres,
     "influxdb": start_influxdb,
     "anomalies": start_anomalies,
+    "metrics": start_metrics,
     "autoencoder": start_autoencoder,
 }
 

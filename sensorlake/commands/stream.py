@@ -20,8 +20,8 @@ def stream(
     queries: Annotated[
         str | None,
         typer.Option(
-            help="Queries to run, separated by commas: alerts, detect, lake, metrics, postgres, influxdb, "
-            "anomalies, autoencoder. [default: SENSORLAKE_QUERIES, or all]"
+            help="Queries to run, separated by commas: alerts, detect, lake, postgres, influxdb, "
+            "anomalies, metrics, autoencoder. [default: SENSORLAKE_QUERIES, or all]"
         ),
     ] = None,
     *,

@@ -32,7 +32,7 @@ TRAINING: dict[str, Any] = {
     }
 }
 _BESIDE = ("dagster", "model-server")
-_QUERIES = ("alerts", "detect", "autoencoder", "lake", "metrics", "postgres", "influxdb", "anomalies")
+_QUERIES = ("alerts", "detect", "lake", "postgres", "influxdb", "anomalies", "metrics", "autoencoder")
 
 
 def require(left_out: Sequence[str]) -> None:

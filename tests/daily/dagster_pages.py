@@ -25,6 +25,12 @@ _SET_CURSOR = """mutation($sensor: SensorSelector!, $cursor: String!) {
 _START_SENSOR = "mutation($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename } }"
 _TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) { ... on Sensor {
   sensorState { ticks(limit: 20) { status timestamp runKeys } } } } }"""
+_SENSORS = """{
+  sensorsOrError(repositorySelector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__"}) {
+    ... on Sensors { results { name sensorState {
+      typeSpecificData { ... on SensorData { lastCursor } } ticks(limit: 20) { status timestamp } } } } } }"""
+_PAST = """{ assetsOrError(limit: 500) { ... on AssetConnection { nodes {
+  key { path } definition { id } assetMaterializations(limit: 1) { runId } } } } }"""
 _STOP_SENSOR = "mutation($id: String!) { stopSensor(id: $id) { __typename } }"
 _STOP_SCHEDULE = "mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
 _RUNS = """{ runsOrError(limit: 20) { ... on Runs { results { runId status tags { key value } } } } }"""
@@ -63,6 +69,15 @@ class DagsterPages:
         """Status, timestamp and run keys of its last ticks, the newest first; nothing while the server is away."""
         found = self.ask(_TICKS, sensor=_selector(sensor)).get("sensorOrError", {})
         return list(found.get("sensorState", {}).get("ticks", []))
+
+    def sensors(self) -> list[dict[str, Any]]:
+        """Name, cursor and last ticks of each; none while the code is not loaded."""
+        return list(self.ask(_SENSORS).get("sensorsOrError", {}).get("results", []))
+
+    def past(self) -> dict[str, dict[str, Any]]:
+        """By name each asset that was ever made: its definition of today, if any, and its last materialization."""
+        found = self.ask(_PAST)["assetsOrError"]["nodes"]
+        return {"/".join(each["key"]["path"]): each for each in found if each["assetMaterializations"]}
 
     def launch(self, asset: str, day: str, *, checks: bool) -> str:
         """Start a run of `asset` for one day, with all of its checks or none; its id."""

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import psutil
@@ -92,6 +92,18 @@ class Life:
             self.kill()
         for forwarder in (self.influxdb, self.minio, self.postgres):
             forwarder.close()
+
+
+def kill_job(stream: "subprocess.Popen[bytes]") -> None:
+    """SIGKILL for the whole job, which may be ending."""
+    root = psutil.Process(stream.pid)
+    family = [root, *root.children(recursive=True)]
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    stream.wait(END_SECONDS)
+    _, left = psutil.wait_procs(family, END_SECONDS)
+    assert left == []
 
 
 @contextmanager

@@ -4,11 +4,9 @@ without, as what they know of each device is of one piece with how far they have
 import os
 import random
 import time
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
-import psutil
 import pytest
 
 from benchmarks.detect import expected
@@ -17,23 +15,13 @@ from edge.simulator import Simulator
 from sensorlake.settings import Settings
 from tests.faults.stream import alarms
 from tests.faults.stream.accounts import told
+from tests.faults.stream.life import kill_job
 from tests.integration.stream.deployment import Deployment
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 SECONDS = 400
 KILLS = 4
-
-
-def kill(stream: psutil.Popen) -> None:
-    root = psutil.Process(stream.pid)
-    family = [root, *root.children(recursive=True)]
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    stream.wait(60)
-    _, left = psutil.wait_procs(family, 60)
-    assert left == []
 
 
 def test_the_detectors_forget_and_doubt_nothing(own_servers: Settings, tmp_path: Path) -> None:
@@ -62,7 +50,7 @@ def test_the_detectors_forget_and_doubt_nothing(own_servers: Settings, tmp_path:
                 done = committed(checkpoint)
                 time.sleep(chance.uniform(0, 3))  # somewhere in the batches that follow
                 alarms.send(deployment, blocks[middle:end])
-                kill(stream)
+                kill_job(stream)
                 told("kill -9 of the whole job")
                 (deployment.settings.data_dir / "run" / "queries.json").unlink(missing_ok=True)
             else:
@@ -71,4 +59,4 @@ def test_the_detectors_forget_and_doubt_nothing(own_servers: Settings, tmp_path:
         alarms.require_raised(deployment, due)
     finally:
         if stream is not None and stream.poll() is None:
-            kill(stream)
+            kill_job(stream)
