@@ -21,9 +21,9 @@ _COMPILER = (
     "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 "
     "-XX:Tier4BackEdgeThreshold=400000 -XX:-UseDynamicNumberOfCompilerThreads"
 )
-# Batches come as large blocks of bytes: by default, and as often by what Java predicts from them, they would start the
-# concurrent collector every few seconds, which stops all for 30 to 80 ms each time. A shorter pause would be bought with
-# three times as many.
+# Batches come as large blocks of bytes. By default, and as often by what Java predicts from them, they would start the
+# concurrent collector every few seconds, and each time it stops all threads for 30 to 80 ms. A shorter pause would be
+# bought with three times as many.
 _COLLECTOR = "-XX:+UseG1GC -XX:MaxGCPauseMillis=100 -XX:InitiatingHeapOccupancyPercent=70 -XX:-G1UseAdaptiveIHOP"
 _EVERYWHERE = "-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData -Djava.net.preferIPv4Stack=true -Duser.timezone=UTC"
 STREAM_JAVA = f"{_COMPILER} {_COLLECTOR} {_EVERYWHERE}"

@@ -189,8 +189,8 @@ def start_anomalies(context: Context) -> StreamingQuery:
     return _sink(context, "anomalies", settings.lake_bucket, write, settings.lake_trigger_seconds)
 
 
-# They start in this order, one after the other. A query that reads Delta tables takes seconds to start: those that bring
-# anomalies to their stores do not wait for it.
+# They start in this order, one after the other. A query that reads Delta tables takes seconds to start, for which those
+# that bring anomalies to their stores do not wait.
 QUERIES: dict[str, Start] = {
     "alerts": start_alerts,
     "detect": start_detect,
