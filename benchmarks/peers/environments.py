@@ -29,8 +29,8 @@ def ensure(peer: str) -> Path:
         if not (final / "complete").is_file():
             # In its final place, as the scripts of an environment hold its path; the mark comes last.
             shutil.rmtree(final, ignore_errors=True)
-            _call("venv", "--python", _PYTHON, str(final))
-            _call("pip", "install", "--python", str(_python(final)), *wanted)
+            uv("venv", "--python", _PYTHON, str(final))
+            uv("pip", "install", "--python", str(_python(final)), *wanted)
             (final / "complete").touch()
     return _python(final)
 
@@ -39,9 +39,14 @@ def _python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _call(*arguments: str) -> None:
-    uv = cache.cache_dir() / "tools" / f"uv-{wanted_uv()}" / "uv"
-    program = str(uv) if uv.is_file() else shutil.which("uv")
+def uv(*arguments: str) -> None:
+    """Run uv.
+
+    Raises:
+        BenchmarkError: it is not here, or fails.
+    """
+    own = cache.cache_dir() / "tools" / f"uv-{wanted_uv()}" / "uv"
+    program = str(own) if own.is_file() else shutil.which("uv")
     if program is None:
         raise BenchmarkError("uv is not here, which makes the peers' environments: run `make setup`")
     made = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False)

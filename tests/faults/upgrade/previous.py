@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.errors import BenchmarkError
+from benchmarks.peers.environments import uv
 from sensorlake.settings import PREFIX
 from tests.integration.stream.deployment import COMMAND
 
@@ -25,6 +27,29 @@ class Previous:
 
     def __init__(self, tree: Path) -> None:
         self.tree = tree
+
+    def complete(self) -> None:
+        """Put beside its modules the packages that it needs and today's version does not."""
+        gone = {name: version for name, version in packages(self.tree).items() if name not in packages(ROOT)}
+        try:
+            wanted = [f"{name}=={version}" for name, version in gone.items()]
+            uv(
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                sys.executable,
+                "--target",
+                str(self._beside),
+                "--no-deps",
+                *wanted,
+            )
+        except BenchmarkError as error:
+            pytest.skip(f"version {VERSION} needs {', '.join(gone)}: {error}")
+
+    @property
+    def _beside(self) -> Path:
+        return self.tree / "packages"
 
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         done = self.try_to_run(*arguments, **variables)
@@ -57,9 +82,9 @@ class Previous:
         )
 
     def _environment(self, variables: dict[str, str]) -> dict[str, str]:
-        """Its modules stand before those that are installed."""
+        """Its modules stand before those that are installed, and what it needs besides."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        return own | variables | {"PYTHONPATH": str(self.tree)}
+        return own | variables | {"PYTHONPATH": os.pathsep.join([str(self.tree), str(self._beside)])}
 
 
 def extracted(folder: Path) -> Previous:

@@ -40,7 +40,7 @@ from tests.orchestration.rows import read, write
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 MODELS = (ISOLATION_FOREST, LSTM_AUTOENCODER)
-PATIENCE = 600.0
+PATIENCE = 900.0
 GOOD = ("SUCCESS", "SKIPPED")
 COUNTS = {
     "anomalies": "select count(*) from stream.anomalies",
@@ -98,6 +98,7 @@ class Left:
 def left(previous: Previous, tmp_path: Path) -> Iterator[Left]:
     print()  # noqa: T201  a line of its own for the account that follows
     data = tmp_path / "data"
+    previous.complete()
     try:
         yield Left(previous, data)
     finally:
