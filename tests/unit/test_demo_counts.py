@@ -46,14 +46,14 @@ def test_without_influxdb_the_queries_that_write_to_it_do_not_run():
     assert plan.queries([]) == [
         "alerts",
         "detect",
-        "autoencoder",
         "lake",
-        "metrics",
         "postgres",
         "influxdb",
         "anomalies",
+        "metrics",
+        "autoencoder",
     ]
-    assert plan.queries(["influxdb"]) == ["alerts", "detect", "autoencoder", "lake", "postgres", "anomalies"]
+    assert plan.queries(["influxdb"]) == ["alerts", "detect", "lake", "postgres", "anomalies", "autoencoder"]
     assert plan.missing_parts([]) == []
     assert "influxdb" in plan.missing_parts(["influxdb"])[0]
 

@@ -30,7 +30,7 @@ def settings(tmp_path):
 
 @pytest.mark.parametrize(("names", "named"), [(["lake", "lakes", "alarm"], "lakes, alarm"), ([], "named")])
 def test_a_query_that_is_not_there_is_named_beside_those_that_are(settings, names, named):
-    with pytest.raises(StreamError, match=f"no query {named}; there are: alerts, detect, lake, metrics") as refused:
+    with pytest.raises(StreamError, match=f"no query {named}; there are: alerts, detect, lake, postgres") as refused:
         application.run(settings, names, no_session)
     assert "anomalies" in str(refused.value)
 
