@@ -18,17 +18,16 @@ from pyspark.sql import SparkSession
 
 from detection.models.lstm_autoencoder import Scorer
 from detection.models.remote import RemoteScorer, Server
-from lakehouse.lake import Lake
-from lakehouse.models import registry
 from lakehouse.models.store import ISOLATION_FOREST, LSTM_AUTOENCODER, ModelStore
 from sensorlake.demo import models, plan
 from sensorlake.demo.dagster_runs import OneRun
 from sensorlake.demo.models import Models
 from sensorlake.errors import ModelServerError
 from sensorlake.settings import PREFIX, Settings
-from stack import http_probe, supervisor
+from stack import supervisor
 from stack.up import bring_up
 from tests.daily.forest_in_stream import first_anomaly
+from tests.daily.models_in_force import champion, served
 
 pytestmark = pytest.mark.integration
 
@@ -75,17 +74,6 @@ def command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         [program, "models", *arguments], env=variables, capture_output=True, text=True, timeout=120, check=False
     )
-
-
-def champion(settings: Settings, name: str) -> int | None:
-    found = registry.champion(Lake.of(settings), name)
-    return found.version if found else None
-
-
-def served(settings: Settings) -> int | None:
-    """The version of the autoencoder that answers where none is named."""
-    models: Mapping[str, int] = http_probe.request(f"{settings.model_server_url}/healthz")[1].get("models", {})
-    return models.get(LSTM_AUTOENCODER)
 
 
 def in_process(store: ModelStore, version: int, folder: Path) -> np.ndarray:

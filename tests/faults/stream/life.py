@@ -2,10 +2,11 @@
 where a test has one."""
 
 import os
+import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -92,6 +93,13 @@ class Life:
             self.kill()
         for forwarder in (self.influxdb, self.minio, self.postgres):
             forwarder.close()
+
+
+def moments(kills: int, tell: Callable[[str], None]) -> random.Random:
+    """Chance for the moments of so many kills, told so that a run can be repeated."""
+    seed = int(os.environ.get("FAULTS_SEED") or time.time_ns() % 10**6)
+    tell(f"{kills} kills; the same moments again: FAULTS_SEED={seed}")
+    return random.Random(seed)  # noqa: S311  moments, no secrets
 
 
 def kill_job(stream: "subprocess.Popen[bytes]") -> None:

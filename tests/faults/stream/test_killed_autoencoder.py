@@ -1,8 +1,6 @@
 """The autoencoder is killed again and again while windows come in: each series that turns abnormal is told once, under
 the id that it would have had without, and an alarm that lasts is not told again."""
 
-import os
-import random
 import time
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from sensorlake.settings import Settings
 from tests import small_autoencoder
 from tests.faults.stream import accounts
 from tests.faults.stream.accounts import ALERTS, DELTA, POSTGRES, told
-from tests.faults.stream.life import kill_job
+from tests.faults.stream.life import kill_job, moments
 from tests.integration.stream.deployment import Deployment
 from tests.small_autoencoder import FIRST, LENGTH
 
@@ -31,9 +29,7 @@ KILLS = 4
 
 
 def test_alarms_of_the_autoencoder_are_told_once(own_servers: Settings, tmp_path: Path) -> None:
-    seed = int(os.environ.get("FAULTS_SEED") or time.time_ns() % 10**6)
-    told(f"{KILLS} kills; the same moments again: FAULTS_SEED={seed}")
-    chance = random.Random(seed)  # noqa: S311  moments, no secrets
+    chance = moments(KILLS, told)
     deployment = Deployment(own_servers, tmp_path)
     devices = tuple(f"{deployment.name}-{number}" for number in range(KILLS + 1))
     lake = Lake.of(deployment.settings)

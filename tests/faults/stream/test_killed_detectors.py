@@ -1,8 +1,6 @@
 """The detectors are killed again and again while readings come in: they raise the alarms that they would have raised
 without, as what they know of each device is of one piece with how far they have read."""
 
-import os
-import random
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +13,7 @@ from edge.simulator import Simulator
 from sensorlake.settings import Settings
 from tests.faults.stream import alarms
 from tests.faults.stream.accounts import told
-from tests.faults.stream.life import kill_job
+from tests.faults.stream.life import kill_job, moments
 from tests.integration.stream.deployment import Deployment
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -25,9 +23,7 @@ KILLS = 4
 
 
 def test_the_detectors_forget_and_doubt_nothing(own_servers: Settings, tmp_path: Path) -> None:
-    seed = int(os.environ.get("FAULTS_SEED") or time.time_ns() % 10**6)
-    told(f"{KILLS} kills; the same moments again: FAULTS_SEED={seed}")
-    chance = random.Random(seed)  # noqa: S311  moments, no secrets
+    chance = moments(KILLS, told)
     deployment = Deployment(own_servers, tmp_path)
     run = Simulator(20, 0.5, 11, int((time.time() - 2 * SECONDS) * 1e6), seconds=SECONDS)
     due, blocks = expected(run), list(run.blocks(250))

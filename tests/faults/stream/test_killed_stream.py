@@ -2,15 +2,13 @@
 there once afterwards, and an alert at least once, under the same id."""
 
 import os
-import random
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.stream import accounts
-from tests.faults.stream.life import VICTIMS, Life
+from tests.faults.stream.life import VICTIMS, Life, moments
 from tests.faults.stream.load import Load, steady
 
 pytestmark = pytest.mark.integration
@@ -22,9 +20,7 @@ DEDUPLICATING = {"lake": "readings", "anomalies": "anomalies", "postgres": "rows
 
 @pytest.mark.parametrize("kills", [2, pytest.param(MANY, marks=pytest.mark.long)])
 def test_killed_at_random_moments_nothing_is_lost_or_doubled(life: Life, kills: int) -> None:
-    seed = int(os.environ.get("FAULTS_SEED") or time.time_ns() % 10**6)
-    life.tell(f"{kills} kills at random moments; the same again: FAULTS_SEED={seed}")
-    chance = random.Random(seed)  # noqa: S311  moments, no secrets
+    chance = moments(kills, life.tell)
     with Load(life.deployment, steady(life.deployment), RATE) as load:
         for number in range(kills):
             # Now and then in the midst of a start, else at any moment of several batches of each query.

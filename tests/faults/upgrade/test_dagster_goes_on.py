@@ -3,9 +3,7 @@ version is started on what it left, as docs/upgrading.md says. Each sensor reads
 what was learned is in force, and the day, the models and the reports are made anew on top of it."""
 
 import json
-import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,14 +25,15 @@ from sensorlake.demo import plan
 from sensorlake.demo.dagster_runs import OneRun
 from sensorlake.errors import SensorlakeError
 from sensorlake.settings import PREFIX, Settings
-from stack import http_probe, leftovers
+from stack import leftovers
 from stack.up import bring_down
 from tests.daily.dagster_pages import DagsterPages
 from tests.daily.forest_in_stream import first_anomaly
+from tests.daily.models_in_force import champion, served
 from tests.faults.day import DAY, noon, wait_until
+from tests.faults.stream.accounts import told
 from tests.faults.upgrade.previous import VERSION, Previous
-from tests.faults.upgrade.upgrade import unusual_addresses
-from tests.integration.stream.deployment import COMMAND
+from tests.faults.upgrade.upgrade import todays, unusual_addresses
 from tests.orchestration.rows import read, write
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -47,10 +46,6 @@ COUNTS = {
     "reported": "select coalesce(sum(anomalies), 0) from reporting.anomalies_by_model",
     "runs": "select count(*) from dagster.runs where status = 'SUCCESS'",
 }
-
-
-def tell(what: str) -> None:
-    print(what, flush=True)  # noqa: T201  the account of a test
 
 
 class Left:
@@ -78,7 +73,7 @@ class Left:
             self._demo.send_signal(signal.SIGINT)
             status = self._demo.wait(PATIENCE)
         assert status == 0, self._log.read_text("utf-8")
-        tell(
+        told(
             f"version {VERSION}: {self.counts}, limits in version {self.limits}, {len(self.past)} assets with a past, "
             f"{len([each for each in self.cursors.values() if each])} sensors with a cursor"
         )
@@ -110,15 +105,15 @@ def test_dagster_goes_on_where_that_of_the_release_before_ended(
     left: Left, spark: SparkSession, tmp_path: Path
 ) -> None:
     began = time.time()
-    command(left, "up", "--detach")
-    command(left, "stream", "--detach")
+    todays(left.data, "up", "--detach")
+    todays(left.data, "stream", "--detach")
     settings = settings_module.load(left.data)
     lake, pages = Lake.of(settings), DagsterPages(settings)
     assert thresholds.live(lake)[0].version >= left.limits
-    assert {name: champion(lake, name) for name in MODELS} == dict.fromkeys(MODELS, 1)
+    assert {name: champion(settings, name) for name in MODELS} == dict.fromkeys(MODELS, 1)
     wait_until(lambda: served(settings) == 1, 120, lambda: served(settings))
     wait_until(lambda: all_run(left), 180)
-    tell(f"today's version: servers, Dagster and all queries run {time.time() - began:.0f} s after the first command")
+    told(f"today's version: servers, Dagster and all queries run {time.time() - began:.0f} s after the first command")
 
     past = pages.past()
     assert past.keys() >= left.past.keys()
@@ -131,11 +126,11 @@ def test_dagster_goes_on_where_that_of_the_release_before_ended(
 
     wait_until(lambda: all(set(found) & set(GOOD) for found in ticked().values()), 300, ticked)
     assert {name for name, found in ticked().items() if "FAILURE" in found} == set()
-    tell(f"ticks from the cursors of {VERSION}: {ticked()}")
+    told(f"ticks from the cursors of {VERSION}: {ticked()}")
 
     model = first_anomaly(spark, settings, tmp_path / "stream")["model_version"]
     assert model == "1"
-    tell(f"the forest of {VERSION} rings, version {model}")
+    told(f"the forest of {VERSION} rings, version {model}")
 
     write(lake, READINGS, [noon(120)])
     run = pages.launch("enriched_readings", DAY.isoformat(), checks=True)
@@ -148,38 +143,18 @@ def test_dagster_goes_on_where_that_of_the_release_before_ended(
     wait_until(lambda: is_over(training), PATIENCE, training.find)
     store = ModelStore.of(settings)
     assert {name: store.versions(name) for name in MODELS} == {name: [1, 2] for name in MODELS}
-    tell(f"trained anew: {[each.label + ' ' + each.role for each in registry.standings(lake)]}")
+    told(f"trained anew: {[each.label + ' ' + each.role for each in registry.standings(lake)]}")
 
-    command(left, "dbt", "build")
+    todays(left.data, "dbt", "build")
     after = counts(settings)
-    tell(f"after it: {after}")
+    told(f"after it: {after}")
     assert {name for name, count in left.counts.items() if after[name] < count} == set()
     assert after["reported"] == after["anomalies"]
 
 
-def command(left: Left, *arguments: str) -> str:
-    """By today's version, as an operator would."""
-    variables = os.environ | {PREFIX + "DATA_DIR": str(left.data)}
-    done = subprocess.run(
-        [*COMMAND, *arguments], env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def all_run(left: Left) -> bool:
-    queries = json.loads(command(left, "status", "--json"))["queries"]
+    queries = json.loads(todays(left.data, "status", "--json"))["queries"]
     return queries.keys() == WRITES.keys() and {each["state"] for each in queries.values()} == {"running"}
-
-
-def champion(lake: Lake, name: str) -> int | None:
-    found = registry.champion(lake, name)
-    return found.version if found else None
-
-
-def served(settings: Settings) -> int | None:
-    models = http_probe.request(f"{settings.model_server_url}/healthz")[1].get("models", {})
-    return models.get(LSTM_AUTOENCODER)
 
 
 def is_over(training: OneRun) -> bool:
