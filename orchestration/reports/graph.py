@@ -122,12 +122,13 @@ def exposures(manifest: Manifest) -> list[dg.AssetSpec]:
 
 def _after_the_facts() -> dg.AutomationCondition[dg.AssetKey]:
     """When the day's facts were loaded. Not when any input changes: the stream's anomalies change all the time, are not
-    divided into days, and would ask for every day that there is."""
+    divided into days, and would ask for every day that there is. And not when the facts are about to be loaded: Dagster
+    asks assets in the order of the graph, so those that do not stand behind the facts would not know it yet, and be
+    built after what is built on them."""
     facts = dg.AssetKey("reporting_facts")
     loaded = dg.AutomationCondition.asset_matches(facts, dg.AutomationCondition.newly_updated())
-    asked_for = dg.AutomationCondition.asset_matches(facts, dg.AutomationCondition.will_be_requested())
     running = dg.AutomationCondition.asset_matches(facts, dg.AutomationCondition.in_progress())
-    condition = (loaded | asked_for).since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
+    condition = loaded.since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
     return condition.with_label("after the facts")
 
 

@@ -1,5 +1,6 @@
 """Dagster's web server, asked as its pages ask it: runs and backfills are launched, and their states and words read."""
 
+import time
 from typing import Any
 
 from sensorlake.settings import Settings
@@ -17,9 +18,9 @@ _BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
   ... on PartitionBackfill { status error { message } } } }"""
 _ASKING = """{
   sensorsOrError(repositorySelector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__"}) {
-    ... on Sensors { results { sensorState { id selectorId status } } } }
+    ... on Sensors { results { sensorState { id status } } } }
   schedulesOrError(repositorySelector: {repositoryLocationName: "sensorlake", repositoryName: "__repository__"}) {
-    ... on Schedules { results { scheduleState { id selectorId status } } } } }"""
+    ... on Schedules { results { scheduleState { id status } } } } }"""
 _SET_CURSOR = """mutation($sensor: SensorSelector!, $cursor: String!) {
   setSensorCursor(sensorSelector: $sensor, cursor: $cursor) { __typename } }"""
 _START_SENSOR = "mutation($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename } }"
@@ -31,8 +32,10 @@ _SENSORS = """{
       typeSpecificData { ... on SensorData { lastCursor } } ticks(limit: 20) { status timestamp } } } } } }"""
 _PAST = """{ assetsOrError(limit: 500) { ... on AssetConnection { nodes {
   key { path } definition { id } assetMaterializations(limit: 1) { runId } } } } }"""
-_STOP_SENSOR = "mutation($id: String!) { stopSensor(id: $id) { __typename } }"
-_STOP_SCHEDULE = "mutation($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
+_STOP_SENSOR = "mutation($id: String!) { told: stopSensor(id: $id) { __typename } }"
+_STOP_SCHEDULE = "mutation($id: String!) { told: stopRunningSchedule(id: $id) { __typename } }"
+# Longer than the daemon takes to look at all of them once.
+_LET_BE_SECONDS = 10.0
 _RUNS = """{ runsOrError(limit: 20) { ... on Runs { results { runId status tags { key value } } } } }"""
 _LAST_WORDS = """query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection {
     events { ... on MessageEvent { message } ... on ErrorEvent { error { message } } } } } }"""
@@ -51,13 +54,18 @@ class DagsterPages:
         return found if isinstance(found, dict) else {}
 
     def stop_asking(self) -> None:
-        """No run but those of the tests: others would wait for the same pools."""
-        found = self.ask(_ASKING)
-        for state in (each["sensorState"] for each in found["sensorsOrError"]["results"]):
-            assert self.ask(_STOP_SENSOR, id=state["id"])["stopSensor"]["__typename"] == "StopSensorMutationResult"
-        for state in (each["scheduleState"] for each in found["schedulesOrError"]["results"]):
-            told = self.ask(_STOP_SCHEDULE, id=state["id"])["stopRunningSchedule"]["__typename"]
-            assert told == "ScheduleStateResult"
+        """No run but those of the tests: others would wait for the same pools. The daemon writes back what it read of
+        one that it is looking at, stopped or not, so it is looked at until it lets all of them be."""
+        since = time.monotonic()
+        while time.monotonic() - since < _LET_BE_SECONDS:
+            found = self.ask(_ASKING)
+            for kind, stop in (("sensor", _STOP_SENSOR), ("schedule", _STOP_SCHEDULE)):
+                states = [each[f"{kind}State"] for each in found[f"{kind}sOrError"]["results"]]
+                for running in (state for state in states if state["status"] != "STOPPED"):
+                    told = self.ask(stop, id=running["id"])["told"]["__typename"]
+                    assert told in ("StopSensorMutationResult", "ScheduleStateResult"), told
+                    since = time.monotonic()
+            time.sleep(0.2)
 
     def begin_asking(self, sensor: str, cursor: str) -> None:
         """Switch one sensor on, from this cursor on."""

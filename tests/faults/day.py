@@ -121,5 +121,6 @@ class Reports:
             holder.run("begin")
             holder.run("lock table facts.device_hours in exclusive mode")
             run = self.pages.launch("reporting_facts", DAY.isoformat(), checks=False)
+            wait_until(lambda: self.pages.states(run) == {run: "STARTED"}, seen=lambda: self.pages.said(run))
             wait_until(lambda: bool(observer.run(HELD_UP)))
             yield run

@@ -155,16 +155,22 @@ def test_what_is_killed_comes_back(own: Settings, name: str) -> None:
     assert dagster.daemon_is_healthy(own.dagster_port)
 
 
-def test_a_run_is_a_process_of_its_own_and_down_leaves_none(own: Settings) -> None:
+def test_a_run_waits_for_the_server_with_the_code_is_a_process_of_its_own_and_down_leaves_none(own: Settings) -> None:
+    daemon, code = (services(own)[name]["pid"] for name in ("dagster-daemon", "dagster-code"))
+    os.kill(daemon, signal.SIGSTOP)  # it would take the run from the queue before the server is gone
     launched = ask(own, LAUNCH, job="stream_quality")["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
+    os.kill(code, signal.SIGKILL)
+    os.kill(daemon, signal.SIGCONT)
     run = launched["run"]["runId"]
     question = "query($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
     def state() -> str:
         return str(ask(own, question, run=run)["runOrError"]["status"])
 
-    wait_until(lambda: state() == "STARTED")
+    wait_until(lambda: state() != "QUEUED" and answers(own))
+    wait_until(lambda: state() not in ("QUEUED", "STARTING"))
+    assert state() == "STARTED"
     assert tables_with_a_secret(own) == []
     children = psutil.Process(services(own)["dagster-code"]["pid"]).children(recursive=True)
     assert children

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from orchestration.defs.lake.partitions import days
 from orchestration.defs.reporting import dbt as reporting
 from orchestration.defs.reporting.facts import reporting_facts
 from orchestration.reports import graph, project
@@ -17,6 +18,7 @@ TOP, HEALTH, HISTORY = (
     dg.AssetKey(["postgres", "reporting", name]) for name in ("top_devices", "device_health", "devices_history")
 )
 STREAM = dg.AssetKey(["postgres", "stream", "anomalies"])
+TRENDS = dg.AssetKey("trends")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,10 @@ def definitions(manifest: graph.Manifest, monkeypatch: pytest.MonkeyPatch) -> dg
     monkeypatch.setattr(project, "manifest", lambda _: manifest)
     made = dg.Definitions.merge(
         reporting.reports(),
-        dg.Definitions(assets=[reporting_facts, dg.AssetSpec(STREAM)], resources={"installation": 1}),
+        dg.Definitions(
+            assets=[reporting_facts, dg.AssetSpec(TRENDS, partitions_def=days()), dg.AssetSpec(STREAM)],
+            resources={"installation": 1},
+        ),
     )
     dg.Definitions.validate_loadable(made)
     return made
@@ -48,7 +53,7 @@ class Clock:
         result = dg.evaluate_automation_conditions(
             self._definitions,
             self._instance,
-            asset_selection=dg.AssetSelection.all() - dg.AssetSelection.assets(FACTS),
+            asset_selection=dg.AssetSelection.all(),
             evaluation_time=self.now,
             cursor=self._cursor,
         )
@@ -78,7 +83,7 @@ def test_one_graph_leads_from_the_facts_and_the_stream_to_the_dashboards(definit
     while reached:
         reached = {parent for asset in reached for parent in found.get(asset).parent_keys} - ancestors
         ancestors |= reached
-    assert {FACTS, STREAM, dg.AssetKey(["postgres", "registry", "devices"]), dg.AssetKey("trends")} <= ancestors
+    assert {FACTS, STREAM, dg.AssetKey(["postgres", "registry", "devices"]), TRENDS} <= ancestors
     assert not found.get(overview).is_executable
 
 
@@ -104,6 +109,15 @@ def test_a_day_that_was_loaded_is_reported_once(clock, manifest):
     daily = set(graph.built(manifest, daily=True))
     assert clock.tick() == {asset: {"2026-11-16"} for asset in daily}
     assert [clock.tick() for _ in range(2)] == [{}, {}]
+
+
+def test_no_report_is_asked_for_before_the_facts_that_it_reads_are_loaded(clock, manifest):
+    """A run with the facts and some of the reports would build the others a tick later, after what is built on them."""
+    clock.happened(TRENDS, "2026-11-16")
+    assert clock.tick() == {FACTS: {"2026-11-16"}}
+    assert clock.tick() == {}
+    clock.happened(FACTS, "2026-11-16")
+    assert clock.tick() == {asset: {"2026-11-16"} for asset in graph.built(manifest, daily=True)}
 
 
 def test_what_the_stream_writes_asks_for_no_day(clock):
