@@ -13,11 +13,12 @@ from orchestration.resources.installation import Installation
 _BY_DAY = dg.AssetSelection.assets("trends", "data_quality_report")
 
 
-def _when_the_day_changes() -> dg.AutomationCondition[dg.AssetKey]:
-    updated = dg.AutomationCondition.any_deps_updated().allow(_BY_DAY)
+def _when_the_day_was_judged() -> dg.AutomationCondition[dg.AssetKey]:
+    """The report on its quality is the last that is made of a day, so that the day is loaded once."""
+    judged = dg.AutomationCondition.any_deps_updated().allow(dg.AssetSelection.assets("data_quality_report"))
     running = dg.AutomationCondition.any_deps_in_progress().allow(_BY_DAY)
-    condition = updated.since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
-    return condition.with_label("when the day changes")
+    condition = judged.since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
+    return condition.with_label("when the day was judged")
 
 
 @dg.asset(
@@ -27,7 +28,7 @@ def _when_the_day_changes() -> dg.AutomationCondition[dg.AssetKey]:
     owners=["team:sensorlake-data"],
     kinds={"postgres"},
     pool="reporting_facts",
-    automation_condition=_when_the_day_changes(),
+    automation_condition=_when_the_day_was_judged(),
     metadata={"dagster/table_name": "facts.device_days"},
 )
 def reporting_facts(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[Any]:
