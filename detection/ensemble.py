@@ -34,7 +34,8 @@ class Judgement:
 
     score: calibrated. alarm: the device is in alarm after this message. began: that alarm begins with it. since: when
     it began, microseconds since 1970; -1 without alarm. detector, metric: number of the detector with the greatest
-    score, and of the device's metric that contributes most to it. by_detector: score of each, shape (n, detectors);
+    score, and of the device's metric that contributes most to it. value: the last reading of that metric, as not every
+    message holds all of them. by_detector: score of each, shape (n, detectors);
     alarms: which of them are in alarm, shape (n, detectors).
     """
 
@@ -44,6 +45,7 @@ class Judgement:
     since: Integers
     detector: Integers
     metric: Integers
+    value: Floats
     by_detector: Floats
     alarms: Bools
 
@@ -193,8 +195,10 @@ class Ensemble:
         state["alarm"][:], state["since"][:] = alarm, since
         # Of a device in alarm a detector in alarm is named, also while another one has a higher score and is none.
         named = np.where(alarms | ~alarm[:, None], by_detector, -1.0).argmax(axis=1)
-        metric = metrics[np.arange(len(time)), named]
-        return Judgement(by_detector.max(axis=1), alarm, began, since, named, metric, by_detector, alarms)
+        row = np.arange(len(time))
+        metric = metrics[row, named]
+        last = common["value"][row, metric]
+        return Judgement(by_detector.max(axis=1), alarm, began, since, named, metric, last, by_detector, alarms)
 
 
 def _block(state: State, time: Integers, value: Floats, elapsed: Floats, usual: reference.Usual) -> Block:

@@ -26,7 +26,7 @@ from detection.messages import Messages, Readings
 @dataclass(frozen=True)
 class Verdicts:
     """One entry a message: its device (a number into the readings' `devices`), its time, and what was found, as in
-    `Judgement`. metric: number into the device's own metrics (`Fleet.metrics`); value: what the message says of it."""
+    `Judgement`. metric: number into the device's own metrics (`Fleet.metrics`)."""
 
     device: Integers
     time: Integers
@@ -159,13 +159,13 @@ class Fleet:
         some = np.flatnonzero(np.isfinite(late).any(axis=1))
         if len(some):
             judged = self.ensemble.judge_late(cohort.rows(rows[some]), time[some], late[some])
-            yield _verdicts(judged, found, chosen[some], late[some])
+            yield _verdicts(judged, found, chosen[some])
         some = np.flatnonzero(np.isfinite(fresh).any(axis=1))
         if len(some):
             state = cohort.rows(rows[some])
             judged = self.ensemble.update(state, time[some], fresh[some])
             state.store()
-            yield _verdicts(judged, found, chosen[some], fresh[some])
+            yield _verdicts(judged, found, chosen[some])
 
     def _columns(self, readings: Readings, place: Integers) -> Integers:
         """The column of each reading; -1 where its device, or its metric there, is new."""
@@ -237,10 +237,9 @@ def _looked_up(found: Mapping[Any, int], names: Sequence[Any]) -> Integers:
     return np.fromiter(map(found.get, names, repeat(-1)), dtype=np.int64, count=len(names))
 
 
-def _verdicts(judged: Judgement, found: Messages, chosen: Integers, value: Floats) -> Verdicts:
-    shared = {item.name: getattr(judged, item.name) for item in fields(Verdicts) if hasattr(judged, item.name)}
-    of_metric = value[np.arange(len(chosen)), judged.metric]
-    return Verdicts(device=found.device[chosen], time=found.time[chosen], value=of_metric, **shared)
+def _verdicts(judged: Judgement, found: Messages, chosen: Integers) -> Verdicts:
+    shared = {item.name: getattr(judged, item.name) for item in fields(Judgement)}
+    return Verdicts(device=found.device[chosen], time=found.time[chosen], **shared)
 
 
 def _in_order(verdicts: list[Verdicts], detectors: int) -> Verdicts:

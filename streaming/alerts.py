@@ -12,6 +12,11 @@ from contracts.avro import field_names
 from contracts.topics import Topics
 from streaming import identity, limits, validation, verdict
 
+LARGEST_CARRIED = 8 * 1024 * 1024
+"""Of a rejected message the topic of the dead letters gets so many bytes. A message that came compressed may be larger
+than any topic takes, and a query that fails to write it would fail for ever."""
+_LARGEST_KEY = 65_536
+
 JSON_FORMAT = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "ignoreNullFields": "false"}
 
 
@@ -25,8 +30,10 @@ def outgoing(raw: DataFrame, topics: Topics, max_message_bytes: int) -> DataFram
     no_headers = F.lit(None).cast("array<struct<key:string,value:binary>>")
     return kept.select(
         F.when(rejected, topics.dead_letter).otherwise(topics.anomaly).alias("topic"),
-        F.when(rejected, F.col("key")).otherwise(F.col("device_id").cast("binary")).alias("key"),
-        F.when(rejected, F.col("payload")).otherwise(_anomaly().cast("binary")).alias("value"),
+        F.when(rejected, F.substring("key", 1, _LARGEST_KEY)).otherwise(F.col("device_id").cast("binary")).alias("key"),
+        F.when(rejected, F.substring("payload", 1, LARGEST_CARRIED))
+        .otherwise(_anomaly().cast("binary"))
+        .alias("value"),
         F.when(rejected, _dead_letter_headers()).otherwise(no_headers).alias("headers"),
     )
 
@@ -65,6 +72,7 @@ def _dead_letter_headers() -> Column:
         "source_partition": F.col("source_partition").cast("string"),
         "source_offset": F.col("source_offset").cast("string"),
         "replay_count": validation.replay_count().cast("string"),
+        "payload_bytes": F.coalesce(F.octet_length("payload"), F.lit(0)).cast("string"),
     }
     return F.array(
         *[F.struct(F.lit(name).alias("key"), text.cast("binary").alias("value")) for name, text in texts.items()]

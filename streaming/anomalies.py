@@ -9,11 +9,13 @@ import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
 import structlog
 
+from contracts import avro
 from lakehouse.columns import arrow_schema
 
 log = structlog.get_logger(__name__)
 
 SCHEMA = arrow_schema("anomaly")
+_NEEDED = [field["name"] for field in avro.load("anomaly")["fields"] if "default" not in field]
 
 
 def parse(messages: pa.ChunkedArray) -> pa.Table:
@@ -34,7 +36,7 @@ def _row(message: bytes | None) -> dict[str, Any] | None:
         row = {field.name: _value(found.get(field.name), _READ[field.type]) for field in SCHEMA}
     except (ValueError, TypeError, AttributeError, OverflowError):
         return None
-    return row if row["anomaly_id"] else None
+    return row if row["anomaly_id"] and None not in (row[name] for name in _NEEDED) else None
 
 
 def _value(given: object, read: Callable[[Any], object]) -> object:

@@ -121,7 +121,7 @@ class Lease:
         if found is None:
             return None, "", 0.0
         try:
-            held = json.loads(found["Body"].read())
+            held = json.loads(found["Content"])
         except ValueError:
             held = {}
         told = found["ResponseMetadata"]["HTTPHeaders"]["date"]
@@ -147,7 +147,9 @@ class Lease:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  half a second
 
         try:
-            return getattr(self._opened(), operation)(Bucket=self._settings.lake_bucket, **given)
+            answer = getattr(self._opened(), operation)(Bucket=self._settings.lake_bucket, **given)
+            # Read here, as the storage may go away in the middle.
+            return answer | {"Content": answer["Body"].read()} if "Body" in answer else answer
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in unless:
                 return None

@@ -86,7 +86,10 @@ class RecentIds:
         """Remember new ids, and forget those that arrived more than `keep_micros` before the newest."""
         if len(high) == 0:
             return
-        self._newest = max(self._newest, int(arrived.max()))
+        newest = int(arrived.max())
+        # Arrivals are the broker's clock: one that went ahead and came back must not have all forgotten until it is
+        # where it was.
+        self._newest = newest if newest < self._horizon else max(self._newest, newest)
         run = _sorted(_Run(high, low, arrived))
         while self._runs and len(self._runs[-1]) <= _LONGER * len(run):
             run = _sorted(self._runs.pop().since(self._horizon), run.since(self._horizon))

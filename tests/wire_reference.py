@@ -21,6 +21,7 @@ REASONS = {
 DEEPEST = 1000
 MOST_DIGITS = 1000
 LONGEST_NAME = 512
+MOST_METRICS = 10_000
 LONGEST_KEY = 50_000  # bytes
 FUTURE = 5 * 60 * 1_000_000
 TOO_OLD = 7 * 86_400 * 1_000_000
@@ -73,6 +74,8 @@ def judge(message: bytes | None, received: int, largest: int) -> list[Reading]:
     names = [fields.get("device_id"), fields.get("sensor_id"), fields.get("location"), meta.get("location")]
     names += [fields.get("metric"), fields.get("unit"), meta.get("unit")] if single else metrics
     if any(isinstance(name, str) and _units(name) > LONGEST_NAME for name in names):
+        raise Rejected("oversize")
+    if not single and sum(isinstance(value, float) for value in metrics.values()) > MOST_METRICS:
         raise Rejected("oversize")
     device, sensor = _ids(fields, single)
     given = _present(fields, "timestamp")

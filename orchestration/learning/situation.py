@@ -1,5 +1,7 @@
 """What the lake says about the live thresholds: has anything come that asks for new ones? And the answer, pure."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,10 +34,12 @@ _MOST = 0.5
 
 @dataclass(frozen=True)
 class Standing:
-    """At `now`: the live version; the features' table version and windows. Told by the tables' logs alone."""
+    """At `now`: the live version, and the rollback since which nothing was learned; the features' table version and
+    windows. Told by the tables' logs alone."""
 
     now: datetime
     live: Version
+    rollback: Version | None
     features_version: int
     windows: int
 
@@ -71,9 +75,15 @@ def standing(lake: Lake, now: datetime) -> Standing:
     Raises:
         LakeError: a table that is needed is not there yet.
     """
-    live = thresholds.versions(lake)[0]
+    known = thresholds.versions(lake)
     features = lake.existing(FEATURES)
-    return Standing(now, live, features.version(), features.count())
+    return Standing(now, known[0], _rollback(known), features.version(), features.count())
+
+
+def _rollback(known: Sequence[Version]) -> Version | None:
+    """That which people set by hand since then stands beside its limits."""
+    since = itertools.takewhile(lambda version: version.kind not in ("first", "refresh"), known)
+    return next((version for version in since if version.kind == "rollback"), None)
 
 
 def assess(lake: Lake, settings: Settings, found: Standing) -> Situation:
@@ -130,13 +140,14 @@ def nothing_learned(live: Version) -> bool:
 
 def reason_to_wait(found: Standing, last: Attempt | None, settings: Settings) -> str | None:
     """Why nothing may be asked for now, whatever the windows say."""
-    live, now = found.live, found.now
+    now = found.now
     if found.windows == 0:
         return "no window has closed yet"
-    held_until = live.published_at + timedelta(minutes=settings.rollback_hold_minutes)
-    if live.kind == "rollback" and now < held_until:
-        held = f"refreshes are held until {held_until:%F %T}"
-        return f"{live.by} rolled back to the limits of version {live.data['rows_of']}; {held}"
+    if back := found.rollback:
+        held_until = back.published_at + timedelta(minutes=settings.rollback_hold_minutes)
+        if now < held_until:
+            held = f"refreshes are held until {held_until:%F %T}"
+            return f"{back.by} rolled back to the limits of version {back.data['rows_of']}; {held}"
     if last and found.features_version <= last.features_version:
         return "no new windows since the last refresh"
     if last and now - last.at < timedelta(minutes=settings.retry_minutes):

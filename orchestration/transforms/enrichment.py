@@ -33,12 +33,12 @@ def enrich(readings: DataFrame, anomalies: DataFrame, facts: RegistryFacts) -> D
         ]
         event = F.greatest(event, _last(F.array(*listed)))
     now = F.col("event_time")
-    configuration = F.element_at(
-        F.filter("configurations", lambda held: (held["valid_from"] <= now) & (now < held["valid_to"])), 1
-    )
+    configuration = F.filter("configurations", lambda held: (held["valid_from"] <= now) & (now < held["valid_to"]))
     maintenance = F.filter("maintenance", lambda held: (held["started_at"] <= now) & (now < held["ended_at"]))
     found = (
-        known.withColumn("configuration", F.when(F.size("configurations") > 0, configuration))
+        known.withColumn(
+            "configuration", F.when(F.size("configurations") > 0, F.try_element_at(configuration, F.lit(1)))
+        )
         .withColumn("held", F.when(F.size("maintenance") > 0, F.try_element_at(maintenance, F.lit(1))))
         .withColumn("event", event)
     )

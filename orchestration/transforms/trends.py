@@ -157,13 +157,13 @@ def compared(trends: pa.Table, earlier: pa.Table) -> pa.Table:
     return result.set_column(SCHEMA.get_field_index("change"), SCHEMA.field("change"), change)
 
 
-def across_midnight(trends: pa.Table, day_before: pa.Table) -> pa.Table:
-    """`trends` of a day's hours and of the day, with the pause since the last reading of the day before counted where
-    it is a gap: in the day, and in the hour of its first reading. `day_before`: rows of the period day."""
-    if trends.num_rows == 0 or day_before.num_rows == 0:
+def across_midnight(trends: pa.Table, days_before: pa.Table) -> pa.Table:
+    """`trends` of a day's hours and of the day, with the pause since the last reading of the days before counted where
+    it is a gap: in the day, and in the hour of its first reading. `days_before`: rows of the period day."""
+    if trends.num_rows == 0 or days_before.num_rows == 0:
         return trends
     keys = ["device_id", "metric"]
-    before = day_before.select([*keys, "last_at"]).rename_columns([*keys, "before"])
+    before = days_before.group_by(keys).aggregate([("last_at", "max")]).rename_columns([*keys, "before"])
     days = trends.filter(pc.equal(trends["period"], "day")).select(
         [*keys, "first_at", "last_at", "count", "gaps", "gap_seconds"]
     )

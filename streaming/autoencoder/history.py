@@ -18,12 +18,14 @@ _SPARE = 20
 
 def take(recent: Recent, windows: pa.Table) -> None:
     """Add windows with `COLUMNS` to those that are known."""
-    keys, names = pa.array([], pa.int64()), []
+    keys, names = np.zeros(0, np.int64), list[tuple[str, str]]()
     if windows.num_rows:
-        both = pc.binary_join_element_wise(windows["device_id"], windows["metric"], "\x1f").combine_chunks()
-        coded = both.dictionary_encode()
-        keys, names = coded.indices, [tuple(name.split("\x1f")) for name in coded.dictionary.to_pylist()]
-    rows = recent.rows(names)[keys.to_numpy(zero_copy_only=False)] if names else np.zeros(0, np.int64)
+        devices, metrics = (windows[name].combine_chunks().dictionary_encode() for name in ("device_id", "metric"))
+        device, metric = devices.dictionary.to_pylist(), metrics.dictionary.to_pylist()
+        pairs = devices.indices.to_numpy().astype(np.int64) * len(metric) + metrics.indices.to_numpy()
+        distinct, keys = np.unique(pairs, return_inverse=True)
+        names = [(device[pair // len(metric)], metric[pair % len(metric)]) for pair in distinct.tolist()]
+    rows = recent.rows(names)[keys] if names else np.zeros(0, np.int64)
     figures = [windows[name].cast(pa.float64()).to_numpy() for name in FEATURES]
     recent.add(rows, windows["window_end"].cast(pa.int64()).to_numpy(), np.stack(figures, axis=1))
 

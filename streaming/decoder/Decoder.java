@@ -34,6 +34,7 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
 
   // Ids, metrics, units and locations become tags and index keys: a longer one would be refused by a store, for ever.
   private static final int LONGEST_NAME = 512;
+  private static final int MOST_METRICS = 10_000;
 
   private static final JsonFactory JSON = JsonFactory.builder()
       .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS) // NaN is refused as not finite, not as malformed
@@ -339,7 +340,7 @@ public final class Decoder implements UDF3<Object, Object, Object, Object> {
 
     private boolean tooLong() {
       boolean texts = device.tooLong || sensor.tooLong || location.tooLong || metaLocation.tooLong;
-      return texts || (single ? metric.tooLong || unit.tooLong || metaUnit.tooLong : tooLongMetric);
+      return texts || metrics.size() > MOST_METRICS && !single || (single ? metric.tooLong || unit.tooLong || metaUnit.tooLong : tooLongMetric);
     }
 
     private String wrongOrMissing() {

@@ -7,11 +7,11 @@ import dagster as dg
 import pytest
 
 from lakehouse import changes
-from lakehouse.tables import READINGS
+from lakehouse.tables import ANOMALIES, READINGS
 from orchestration.defs.lake import sensors
 from orchestration.defs.lake.partitions import days
 from orchestration.resources.installation import Installation
-from tests.orchestration.rows import NOON, read, reading, write
+from tests.orchestration.rows import NOON, anomaly, read, reading, write
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -76,6 +76,41 @@ def test_late_readings_ask_for_their_day_and_for_the_comparison_of_the_next(lake
     (day, everything), (following, only) = asked(tick(lake, instance, cursor))
     assert (day, everything) == ("2026-11-17", None)
     assert (following, only) == ("2026-11-18", [dg.AssetKey("trends")])
+
+
+def test_an_alarm_that_came_after_midnight_asks_for_its_day(lake, instance):
+    quiet = reading(-86_400)
+    write(lake, READINGS, [quiet, reading(0)])
+    write(lake, ANOMALIES, [])
+    Clock.at = datetime.now(UTC) + timedelta(minutes=10)
+    before = tick(lake, instance)
+    write(lake, ANOMALIES, [anomaly(quiet)])
+    later(minutes=6)
+    assert asked(tick(lake, instance, before.cursor)) == [
+        ("2026-11-17", None),
+        ("2026-11-18", [dg.AssetKey("trends")]),
+    ]
+
+
+def test_a_cursor_that_knows_of_no_anomalies_takes_those_until_now_as_seen(lake, instance):
+    write(lake, READINGS, [reading(0)])
+    write(lake, ANOMALIES, [anomaly(reading(0))])
+    Clock.at = datetime.now(UTC) + timedelta(minutes=10)
+    cursor = json.dumps({"version": changes.since(lake, READINGS, None).version, "waiting": {}, "today": None})
+    first = tick(lake, instance, cursor)
+    assert not first.run_requests
+    write(lake, ANOMALIES, [anomaly(reading(60))])
+    later(minutes=6)
+    assert [day for day, _ in asked(tick(lake, instance, first.cursor))][:1] == ["2026-11-18"]
+
+
+def test_days_whose_readings_retention_takes_are_left_alone(lake, instance, monkeypatch):
+    write(lake, READINGS, [reading(-5 * 86_400), reading(0)])
+    monkeypatch.setenv("SENSORLAKE_RAW_RETENTION_DAYS", "4")
+    Clock.at = NOON + timedelta(days=2)
+    before = tick(lake, instance)
+    later(hours=2)
+    assert asked(tick(lake, instance, before.cursor))[0] == ("2026-11-18", None)
 
 
 def test_compaction_changes_no_day(lake):

@@ -9,6 +9,7 @@ from lakehouse.tables import ANOMALIES, ENRICHED_READINGS, READINGS, TRENDS
 from orchestration.transforms import daily
 from orchestration.transforms.registry_facts import RegistryFacts
 from orchestration.transforms.trends import COLUMNS, of_readings
+from sensorlake import settings as settings_module
 from sensorlake.errors import LakeError
 from tests.orchestration.rows import NOON, anomaly, read, reading, write
 
@@ -90,6 +91,13 @@ def test_a_reading_meets_what_the_registry_knew_at_its_time(spark, lake):
     assert after["delay_seconds"] == 1.0
 
 
+def test_readings_from_before_a_device_was_configured_stay_and_have_no_configuration(spark, lake):
+    write(lake, READINGS, [reading(-60), reading(60)])
+    write(lake, ANOMALIES, [])
+    known = facts(devices=[("pump-1", "P-9", "hall 3")], configurations=[("pump-1", NOON, FAR, 60.0, "2.0")])
+    assert [row["firmware"] for row in enrich(spark, lake, known)] == [None, "2.0"]
+
+
 def test_verdicts_on_a_reading_are_counted(spark, lake):
     bad = reading(1, value=90.0)
     write(lake, READINGS, [reading(0), bad])
@@ -118,6 +126,21 @@ def test_other_days_stay_as_they_are(spark, lake):
     run(spark, lake, DAY)
     assert [row["event_date"] for row in read(lake, ENRICHED_READINGS, "event_time")] == [DAY, DAY + timedelta(days=1)]
     assert len(trends(lake, "day")) == 2
+
+
+def test_what_was_made_of_a_day_stays_when_its_readings_are_past_their_retention(spark, lake, tmp_path):
+    def require(kept_days: int) -> None:
+        settings = settings_module.load(tmp_path).model_copy(update={"raw_retention_days": kept_days})
+        daily.require_kept(lake, settings, READINGS, ENRICHED_READINGS, DAY)
+
+    age = (datetime.now(UTC).date() - DAY).days
+    write(lake, READINGS, [reading(0)])
+    write(lake, ANOMALIES, [])
+    require(age - 1)  # nothing was made of it yet
+    run(spark, lake)
+    require(age)
+    with pytest.raises(LakeError, match=f"the rows of {DAY} are past the retention of readings.* it stays as it is"):
+        require(age - 1)
 
 
 def test_an_empty_day_and_an_unwritten_table(spark, lake):
@@ -164,3 +187,14 @@ def test_a_silence_over_midnight_is_a_gap_of_the_day_in_which_it_ends(lake):
     assert (before["gaps"], after["gaps"]) == (0, 1)
     assert after["gap_seconds"] == 7 * 3600 - 9 * 60
     assert [row["gaps"] for row in trends(lake, "hour")] == [0, 1]
+
+
+def test_a_silence_of_whole_days_is_a_gap_of_the_day_in_which_it_ends(lake):
+    days = (0, 2)
+    rows = [reading(86_400 * day + 60 * place) for day in days for place in range(10)]
+    for offset in days:
+        sum_up(lake, DAY + timedelta(days=offset), rows)
+    before, after = trends(lake, "day")
+    assert (before["gaps"], after["gaps"]) == (0, 1)
+    assert after["gap_seconds"] == 48 * 3600 - 9 * 60
+    assert after["previous_mean"] is None, "compared with the day before alone"

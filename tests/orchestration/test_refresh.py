@@ -340,6 +340,8 @@ def test_after_a_rollback_nothing_is_asked_for(lake_with_first_version, instance
     threshold_changes.roll_back(lake, 1, by="ann", why="too strict")
     assert "ann rolled back to the limits of version 1" in tick(lake, instance).skip_message
     assert live(lake)[1].keys() == {("*", "temperature")}
+    threshold_changes.set_by_hand(lake, "pump-7", "temperature", {"upper": 90.0}, by="bob", why="a new motor")
+    assert "ann rolled back to the limits of version 1" in tick(lake, instance).skip_message, "hers still hold"
 
 
 def test_versions_that_people_publish_show_in_dagster(lake_with_first_version, instance, now):

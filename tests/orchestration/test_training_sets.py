@@ -150,6 +150,11 @@ def test_training_is_asked_for_when_there_is_enough_when_inputs_drift_and_once_a
     assert reason(now)[0] == "first"
     sets.make(lake, WANTED, {}, now)
     assert "the next may be" in reason(now)[1]
+    kind, text = reason(now + timedelta(hours=7))
+    assert kind == "untrained"
+    assert "of training set 1 no model was entered" in text
+    registry.challenge(lake, "isolation_forest", 1, by="a test", why="trained", trained_on=1)
+    assert reason(now + timedelta(hours=7))[0] is None
     assert reason(now + timedelta(days=8))[0] == "age"
 
 

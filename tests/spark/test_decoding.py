@@ -322,6 +322,16 @@ def assert_each_counted_once(spark, values):
             }
 
 
+def test_a_message_of_more_metrics_than_any_device_has_is_refused(spark):
+    def of(metrics):
+        return message(text({"device_id": "a", "timestamp": NOW} | {f"m{number}": 1 for number in range(metrics)}))
+
+    rows = validation.readings_and_dead_letters(validation.judge(kafka(spark, [of(10_001)]), 1_048_576)).collect()
+    assert [row.dq_reason for row in rows] == ["oversize"]
+    most = validation.readings_and_dead_letters(validation.judge(kafka(spark, [of(10_000)]), 1_048_576))
+    assert most.where("dq_reason is null").count() == 10_000
+
+
 def test_random_bytes_never_stop_it(spark):
     chance = random.Random(5)  # noqa: S311
     values = [chance.randbytes(chance.randrange(60)) for _ in range(3000)]

@@ -161,7 +161,15 @@ def test_a_dead_letter_leaves_with_its_bytes_and_where_it_came_from(outgoing):
         "source_partition": b"1",
         "source_offset": b"41",
         "replay_count": b"0",
+        "payload_bytes": b"11",
     }
+
+
+def test_of_a_dead_letter_that_no_topic_would_take_the_beginning_leaves(outgoing):
+    (row,) = outgoing(message(b"x" * 20_000_000, key=b"k" * 100_000))
+    assert (len(row.value), len(row.key)) == (alerts.LARGEST_CARRIED, 65_536)
+    assert headers_of(row)["dq_reason"] == b"oversize"
+    assert headers_of(row)["payload_bytes"] == b"20000000"
 
 
 def test_a_dead_letter_without_value_or_key_has_neither(outgoing):

@@ -64,6 +64,24 @@ def test_a_fault_is_found_where_it_is_and_nowhere_else(ensemble) -> None:
     assert began.value[0] > 40
 
 
+def test_an_alarm_of_a_metric_that_its_message_lacks_has_the_last_reading_of_it(ensemble) -> None:
+    readings = history(devices=40, rows=600, seed=1)
+    seconds = (readings.time - START) / SECOND
+    climbs = readings.metric == 1
+    readings.value[climbs] += 0.05 * np.maximum(seconds[climbs] - 200, 0)
+    sent = some(readings, ~climbs | (np.random.default_rng(3).random(len(seconds)) < 0.5))
+    verdicts = (fleet := Fleet(ensemble)).judge(sent)
+    began = verdicts.where(verdicts.began)
+    lacking = 0
+    for device, time, metric, value in zip(began.device, began.time, began.metric, began.value, strict=True):
+        name = fleet.metrics(sent.devices[device])[metric]
+        of_it = (sent.device == device) & (sent.metric == sent.metrics.index(name)) & (sent.time <= time)
+        last = np.flatnonzero(of_it)[-1]
+        assert value == sent.value[last]
+        lacking += sent.time[last] < time
+    assert lacking > 0
+
+
 @pytest.mark.parametrize("ends", [[1, 2, 75], [60], list(range(1, ROWS))], ids=["few", "two", "one row each"])
 def test_how_readings_are_cut_into_batches_changes_nothing(ensemble, ends) -> None:
     readings = history()

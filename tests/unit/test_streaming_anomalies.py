@@ -11,13 +11,19 @@ from streaming import anomalies
 SENT = {
     "anomaly_id": "0a1b",
     "device_id": "d",
+    "sensor_id": "s",
+    "metric": "temperature",
     "value": 150,
     "score": "Infinity",
+    "threshold": 100,
+    "detector": "hard_limit",
+    "severity": "critical",
     "is_anomaly": True,
     "features": {"upper": 100},
     "threshold_version": 7,
     "event_time": "2026-11-03T12:00:00.123456Z",
     "event_date": "2026-11-03",
+    "detected_at": "2026-11-03T12:00:00.2Z",
 }
 
 
@@ -40,5 +46,6 @@ def test_what_is_no_anomaly_of_ours_is_left_out():
     others = [b"", None, b"x", b"{}", b"[]", b"3", b'{"anomaly_id":null}', b"\xff"]
     wrong = [SENT | changed for changed in ({"value": "high"}, {"event_time": 5}, {"features": [1]}, {"device_id": 1})]
     wrong += [SENT | {"threshold_version": 1e30}, SENT | {"anomaly_id": 3}]
+    wrong += [SENT | {"value": None}, {name: given for name, given in SENT.items() if name != "severity"}]
     found = parse(*others, *[json.dumps(one).encode() for one in wrong], json.dumps(SENT).encode())
     assert found["anomaly_id"].to_pylist() == ["0a1b"]

@@ -73,6 +73,13 @@ def test_a_sequence_beyond_the_threshold_raises_one_alarm(place):
     assert place.judge(judging, LENGTH + 1, LENGTH + 2, wild="b") == []
 
 
+def test_a_name_may_hold_any_character(place):
+    place.publish()
+    judging = place.started()
+    place.judge(judging, 0, LENGTH, devices=("a\x1fb", "b"))
+    assert place.judge(judging, LENGTH, LENGTH + 1, devices=("a\x1fb", "b"), wild="a\x1fb") == [("a\x1fb", 1)]
+
+
 def test_a_champion_that_comes_later_knows_the_windows_from_before(place):
     judging = place.started()
     assert place.judge(judging, 0, LENGTH) == []

@@ -59,6 +59,14 @@ def test_ids_are_forgotten_by_arrival_not_by_order_of_coming():
     assert len(memory) == 2
 
 
+def test_a_clock_that_went_ahead_and_came_back_forgets_nothing_that_comes_after():
+    memory = RecentIds(MINUTE)
+    add(memory, 120 * MINUTE, (1, 1))
+    add(memory, 0, (2, 2))
+    add(memory, MINUTE // 2, (3, 3))
+    assert repeated(memory, (2, 2), (3, 3)) == [True, True]
+
+
 def test_nothing_added_forgets_nothing():
     memory = RecentIds(MINUTE)
     add(memory, 0, (1, 1))
@@ -88,12 +96,18 @@ ARRIVALS = st.integers(0, 5 * MINUTE)
 
 @given(st.lists(st.lists(st.tuples(IDS, ARRIVALS), max_size=20), max_size=8))
 def test_what_is_read_back_may_come_in_any_order_and_more_than_once(batches):
-    """After a restart the table gives back more than is remembered, ids that were forgotten meanwhile among it."""
-    memory, newest_of = RecentIds(MINUTE), {}
+    """After a restart the table gives back more than is remembered, ids that were forgotten meanwhile among it. A batch
+    that lies before all that is remembered looks like a clock that was set back: from then on more may be known."""
+    memory, newest_of, clock, latest = RecentIds(MINUTE), {}, -MINUTE, -MINUTE
     for batch in batches:
         high, low = (np.array([one[half] for one, _ in batch], dtype=np.int64) for half in (0, 1))
         memory.add(high, low, np.array([arrived for _, arrived in batch], dtype=np.int64))
         for one, arrived in batch:
             newest_of[one] = max(arrived, newest_of.get(one, 0))
-        horizon = max(newest_of.values(), default=0) - MINUTE
-        assert repeated(memory, *newest_of) == [arrived >= horizon for arrived in newest_of.values()]
+        if batch:
+            newest = max(arrived for _, arrived in batch)
+            clock = newest if newest < clock - MINUTE else max(clock, newest)
+            latest = max(latest, clock)
+        for known, arrived in zip(repeated(memory, *newest_of), newest_of.values(), strict=True):
+            assert known or arrived < latest - MINUTE
+            assert not known or arrived >= clock - MINUTE

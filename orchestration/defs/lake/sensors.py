@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -22,31 +23,47 @@ _TODAY_EVERY = timedelta(hours=1)
 _AT_ONCE = 10
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The versions of the tables up to which the days are known."""
+
+    readings: int
+    anomalies: int | None
+
+
 @dg.sensor(
     target=dg.AssetSelection.assets(*DAILY),
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for the days of the lake whose readings changed since they were last worked through.",
+    description="Asks for the days of the lake whose readings or anomalies changed since they were worked through.",
 )
 def changed_days(context: dg.SensorEvaluationContext, installation: Installation) -> dg.SkipReason | dg.SensorResult:
-    from lakehouse import changes  # noqa: PLC0415  imports Arrow
-    from lakehouse.tables import READINGS  # noqa: PLC0415
+    from lakehouse import changes, retention  # noqa: PLC0415  imports Arrow
+    from lakehouse.tables import ANOMALIES, READINGS  # noqa: PLC0415
 
     now = datetime.now(UTC)
     cursor = json.loads(context.cursor) if context.cursor else {"version": None, "waiting": {}, "today": None}
     try:
         with reachable_lake(installation) as lake:
             news = changes.since(lake, READINGS, cursor["version"])
+            # What is not there yet has no version, and a device that went silent before midnight is missed after it.
+            judged = changes.since(lake, ANOMALIES, cursor.get("anomalies")) if lake.find(ANOMALIES) else None
     except SensorlakeError as error:
         return dg.SkipReason(str(error))
     waiting = merged(cursor["waiting"], news.days, now)
+    # A cursor of 0.1.0 does not say which anomalies were seen: those until then were.
+    if judged and (cursor["version"] is None or "anomalies" in cursor):
+        waiting = merged(waiting, judged.days, now)
     due = list(days_due(waiting, now, cursor["today"]))[:_AT_ONCE]
-    keys = set(days().get_partition_keys(now))
-    requests = list(_requests([day for day in due if day in keys], news.version, now, keys))
+    # Of days past their retention the readings are gone.
+    first = retention.first_kept(now.date(), installation.settings.raw_retention_days).isoformat()
+    keys = {day for day in days().get_partition_keys(now) if day >= first}
+    seen = Seen(news.version, judged.version if judged else None)
+    requests = list(_requests([day for day in due if day in keys], seen, now, keys))
     if now.date().isoformat() in due:
         cursor["today"] = now.isoformat()
     left = {day: times for day, times in waiting.items() if day not in due}
-    state = {"version": news.version, "waiting": left, "today": cursor["today"]}
+    state = {"version": seen.readings, "anomalies": seen.anomalies, "waiting": left, "today": cursor["today"]}
     reason = None if requests else f"{len(left)} changed days wait until they are quiet"
     return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=json.dumps(state))
 
@@ -74,24 +91,22 @@ def days_due(waiting: Mapping[str, list[str]], now: datetime, today_at: str | No
                 yield day
 
 
-def _requests(due: list[str], version: int, now: datetime, keys: set[str]) -> Iterator[dg.RunRequest]:
+def _requests(due: list[str], seen: Seen, now: datetime, keys: set[str]) -> Iterator[dg.RunRequest]:
     today = now.date().isoformat()
+    tags = {"sensorlake/readings_version": str(seen.readings), "sensorlake/anomalies_version": str(seen.anomalies)}
     for day in due:
         yield dg.RunRequest(
-            run_key=f"{day}-{version}",
+            run_key=f"{day}-{seen.readings}-{seen.anomalies}",
             partition_key=day,
-            tags={
-                CAUSE: "the day goes on" if day == today else "late readings",
-                "sensorlake/readings_version": str(version),
-            },
+            tags={CAUSE: "the day goes on" if day == today else "late readings or anomalies", **tags},
         )
         after = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
         if after not in due and after in keys and after <= today:
             yield dg.RunRequest(
-                run_key=f"{after}-{version}-compared",
+                run_key=f"{after}-{seen.readings}-{seen.anomalies}-compared",
                 partition_key=after,
                 asset_selection=[dg.AssetKey("trends")],
-                tags={CAUSE: f"compared with {day}, which changed", "sensorlake/readings_version": str(version)},
+                tags={CAUSE: f"compared with {day}, which changed", **tags},
             )
 
 
@@ -100,5 +115,8 @@ conditions = dg.AutomationConditionSensorDefinition(
     target=dg.AssetSelection.all(),
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
+    # A run for each day. As a backfill Dagster would give `trends`, which reads its own day before, a run of its own,
+    # past the blocking checks of `enriched_readings`.
+    emit_backfills=False,
     description="Starts what the automation conditions of the assets ask for.",
 )

@@ -32,8 +32,11 @@ def trends(context: dg.AssetExecutionContext, installation: Installation, spark:
 
     One commit replaces them all.
     """
+    from lakehouse.tables import ENRICHED_READINGS, TRENDS  # noqa: PLC0415
     from orchestration.transforms import daily  # noqa: PLC0415  Spark takes seconds to import
 
+    day = day_of(context.partition_key)
     with tried_again(context), reachable_lake(installation) as lake:
-        written = daily.write_trends(spark.spark_session, lake, day_of(context.partition_key))
+        daily.require_kept(lake, installation.settings, ENRICHED_READINGS, TRENDS, day)
+        written = daily.write_trends(spark.spark_session, lake, day)
     return dg.MaterializeResult(metadata=written.metadata | {"dagster/partition_row_count": written.rows})

@@ -10,15 +10,17 @@ from orchestration.resources.installation import Installation
 
 # Only what comes by day may ask for a day again. A new version of the thresholds, or a commit of the stream, would ask
 # for every day that there is.
-_BY_DAY = dg.AssetSelection.assets("trends", "data_quality_report")
+_TRENDS, _QUALITY = (dg.AssetSelection.assets(name) for name in ("trends", "data_quality_report"))
 
 
 def _when_the_day_was_judged() -> dg.AutomationCondition[dg.AssetKey]:
-    """The report on its quality is the last that is made of a day, so that the day is loaded once."""
-    judged = dg.AutomationCondition.any_deps_updated().allow(dg.AssetSelection.assets("data_quality_report"))
-    running = dg.AutomationCondition.any_deps_in_progress().allow(_BY_DAY)
-    condition = judged.since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
-    return condition.with_label("when the day was judged")
+    """Once for each change of the day: the report on its quality is the last that is made of it. It is made of a day
+    whose checks held the trends up, too; that day is not loaded, as old trends would stand beside new readings."""
+    made = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated()).allow(_TRENDS)
+    judged = dg.AutomationCondition.any_deps_updated().allow(_QUALITY)
+    running = dg.AutomationCondition.any_deps_in_progress().allow(_TRENDS | _QUALITY)
+    handled = made.since_last_handled() & judged.since_last_handled()
+    return (handled & ~running & ~dg.AutomationCondition.in_progress()).with_label("when the day was judged")
 
 
 @dg.asset(

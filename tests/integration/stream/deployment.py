@@ -84,7 +84,11 @@ class Deployment:
     def send(self, messages):
         """(key, value, becomes): becomes is a reason, or a list of (reading id, anomaly id or None), one a reading."""
         producer = Producer(
-            {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "message.max.bytes": 16_000_000}
+            {
+                "bootstrap.servers": self.settings.kafka_bootstrap_servers,
+                "message.max.bytes": 32_000_000,
+                "compression.type": "lz4",
+            }
         )
         for key, value, becomes in messages:
             producer.produce(self.topics.raw, value, key, on_delivery=self._delivered(value, becomes))

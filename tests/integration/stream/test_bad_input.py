@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from streaming.alerts import LARGEST_CARRIED
 from tests.integration.stream.deployment import assert_nothing_lost_or_doubled
 
 pytestmark = pytest.mark.integration
@@ -36,6 +37,7 @@ def bad_inputs(name):
         ("no value", key, None, "malformed"),
         ("a null key and no JSON", None, b"hello", "malformed"),
         ("5 MB of JSON", key, json.dumps(good | {"blob": "x" * 5_000_000}).encode(), "oversize"),
+        ("20 MB that came compressed", b"k" * 100_000, b"x" * 20_000_000, "oversize"),
         ("5 MB of anything", None, os.urandom(5_000_000), "oversize"),
         ("an id of 5000 characters", key, json.dumps(good | {"sensor_id": "泵" * 5000}).encode(), "oversize"),
         ("an array", key, b"[" + written + b"]", "malformed"),
@@ -111,7 +113,9 @@ def test_each_dead_letter_is_in_the_topic_once_with_its_bytes_and_headers(deploy
         headers = {name: value.decode() for name, value in message.headers()}
         place = int(headers["source_partition"]), int(headers["source_offset"])
         places[place] += 1
-        assert (headers["dq_reason"], message.value()) == deployment.bad[place]
+        reason, value = deployment.bad[place]
+        assert (headers["dq_reason"], message.value()) == (reason, value and value[:LARGEST_CARRIED])
+        assert int(headers["payload_bytes"]) == len(value or b"")
         assert (headers["source_topic"], headers["replay_count"]) == (deployment.topics.raw, "0")
     assert places == Counter(list(deployment.bad))
 
