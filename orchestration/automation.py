@@ -12,6 +12,8 @@ import dagster as dg
 NIGHT = "20 0 * * *"
 # The tag of a run that says what asked for it.
 CAUSE = "sensorlake/cause"
+# And of a refresh that a sensor asked for, the version of the thresholds that was live then.
+LIVE_VERSION = "sensorlake/live_version"
 
 # What is made every night is there in the morning; what is learned is not older than two days.
 BY_MORNING = dg.FreshnessPolicy.cron(deadline_cron="0 4 * * *", lower_bound_delta=timedelta(hours=4))

@@ -20,7 +20,7 @@ from lakehouse.thresholds import LEARNED, Reason
 from orchestration.learning import acknowledged, baselines, candidates, comparison, windows
 from orchestration.learning.comparison import Verdict
 from orchestration.learning.windows import Series
-from sensorlake.errors import LakeError
+from sensorlake.errors import LakeError, ThresholdsError
 from sensorlake.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,6 +62,20 @@ def write_baselines(lake: Lake, settings: Settings) -> dict[str, Any]:
         "features_version": features.version(),
         "table_version": version,
     }
+
+
+def require_no_rollback(lake: Lake, since: int) -> None:
+    """For a refresh that was asked for when version `since` was live, and waited in the queue.
+
+    Raises:
+        ThresholdsError: somebody rolled back meanwhile, to limits that this refresh would replace.
+    """
+    for version in thresholds.versions(lake):
+        if version.version > since and version.kind == "rollback":
+            raise ThresholdsError(
+                f"{version.by} rolled back to the limits of version {version.data['rows_of']} after this refresh was "
+                f"asked for ({version.why}): they stay. Launch `refresh_thresholds` by hand to learn all the same"
+            )
 
 
 def write_candidates(

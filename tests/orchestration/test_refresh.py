@@ -86,13 +86,14 @@ def level(value, minutes, seed=0):
     return list(value + np.random.default_rng(seed).normal(0, 0.3, minutes))
 
 
-def refresh(lake, instance, said=None):
+def refresh(lake, instance, said=None, tags=None):
     """Run the three assets and their checks as Dagster does; whether the run went through."""
     return dg.materialize(
         [baselines, threshold_candidates, published, checks.compared_with_live],
         instance=instance,
         resources={"installation": WithRule(lake_root=lake.root, said=said or {})},
         raise_on_error=False,
+        tags=tags,
     )
 
 
@@ -342,6 +343,18 @@ def test_after_a_rollback_nothing_is_asked_for(lake_with_first_version, instance
     assert live(lake)[1].keys() == {("*", "temperature")}
     threshold_changes.set_by_hand(lake, "pump-7", "temperature", {"upper": 90.0}, by="bob", why="a new motor")
     assert "ann rolled back to the limits of version 1" in tick(lake, instance).skip_message, "hers still hold"
+
+
+def test_a_refresh_that_waited_in_the_queue_does_not_undo_a_rollback(lake_with_first_version, instance, now):
+    lake = lake_with_first_version
+    write(lake, FEATURES, windows(now, level(20.0, 60)))
+    asked = tick(lake, instance).run_requests[0].tags
+    assert refresh(lake, instance).success
+    threshold_changes.roll_back(lake, 1, by="ann", why="too strict")
+    rolled_back = live(lake)
+    assert not refresh(lake, instance, tags=asked).success
+    assert live(lake) == rolled_back
+    assert refresh(lake, instance).success, "asked for by hand"
 
 
 def test_versions_that_people_publish_show_in_dagster(lake_with_first_version, instance, now):

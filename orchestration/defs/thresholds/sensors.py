@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from orchestration.automation import CAUSE
+from orchestration.automation import CAUSE, LIVE_VERSION
 from orchestration.defs.thresholds.jobs import refresh_thresholds
 from orchestration.outages import reachable_lake
 from orchestration.resources.installation import Installation
@@ -52,7 +52,7 @@ def thresholds_need_refresh(
         tags={
             CAUSE: f"{kind}: {text}",
             "sensorlake/features_version": str(found.features_version),
-            "sensorlake/live_version": str(found.live.version),
+            LIVE_VERSION: str(found.live.version),
         },
     )
     cursor = json.dumps({"at": now.isoformat(), "features_version": found.features_version})

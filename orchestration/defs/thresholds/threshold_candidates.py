@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.automation import LIVE_VERSION
 from orchestration.metadata import column_lineage, table_schema
 from orchestration.outages import reachable_lake, tried_again
 from orchestration.resources.installation import Installation
@@ -46,5 +47,7 @@ def threshold_candidates(context: dg.AssetExecutionContext, installation: Instal
     from orchestration.learning import refresh  # noqa: PLC0415  imports Arrow and numpy
 
     with tried_again(context), reachable_lake(installation) as lake:
+        if asked_at := context.run.tags.get(LIVE_VERSION):
+            refresh.require_no_rollback(lake, int(asked_at))
         rules, verdicts = installation.alert_rules(), installation.verdicts()
         return dg.MaterializeResult(metadata=refresh.write_candidates(lake, installation.settings, rules, verdicts))
