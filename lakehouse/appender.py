@@ -124,7 +124,7 @@ class Appender:
         self._to_merge = None
         if self._swept != today:
             self._drop_old_days(today)
-            self._table.vacuum(dry_run=False)
+            self._table.vacuum(dry_run=False, full=True)  # else only what was removed since the log's last checkpoint
             self._swept = today
 
     def _merge(self, partition: _Partition) -> None:

@@ -69,6 +69,11 @@ class Loading:
         self.table = ""
         self._connection = connection
 
+    def has(self, table: str, where: Mapping[str, object]) -> bool:
+        """Are there rows in `facts.<table>` whose columns equal `where`?"""
+        wanted = " and ".join(f"{identifier(name)} = {literal(str(value))}" for name, value in where.items())
+        return bool(self._connection.run(f"select 1 from facts.{identifier(table)} where {wanted} limit 1"))  # noqa: S608  names of our own
+
     def replace(self, table: str, rows: pa.Table, where: Mapping[str, object]) -> None:
         """Have `rows` in `facts.<table>` in place of the rows whose columns equal `where`; without any: of all rows."""
         wanted = " and ".join(f"{identifier(name)} = {literal(str(value))}" for name, value in where.items())

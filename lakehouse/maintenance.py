@@ -59,7 +59,8 @@ def maintain(found: DeltaTable, table: Table, keep_days: int | None, today: date
     if keep_days is not None:
         dropped = retention.drop_before(found, table, retention.first_kept(today, keep_days))
     merged = found.optimize.compact(target_size=_FILE_BYTES, max_concurrent_tasks=1)
-    deleted = found.vacuum(dry_run=False)
+    # Full: else only files that were removed since the log's last checkpoint, and none that a crash left.
+    deleted = found.vacuum(dry_run=False, full=True)
     return Upkeep(dropped, int(merged["numFilesRemoved"]), int(merged["numFilesAdded"]), len(deleted))
 
 

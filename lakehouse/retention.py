@@ -4,10 +4,11 @@ Days go whole: the predicate names nothing but the partition column, so that a c
 readers that stream from a table see a pure delete.
 """
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from deltalake import DeltaTable
 
+from lakehouse.lake import Lake
 from lakehouse.tables import (
     ANOMALIES,
     DEAD_LETTERS,
@@ -18,6 +19,7 @@ from lakehouse.tables import (
     TRENDS,
     Table,
 )
+from sensorlake.errors import LakeError
 from sensorlake.settings import Settings
 
 
@@ -48,6 +50,24 @@ def day_column(table: Table) -> str | None:
     """
     last = table.partition[-1] if isinstance(table.partition, tuple) else table.partition
     return last if last in ("event_date", "day") else None
+
+
+def require_kept(lake: Lake, settings: Settings, source: Table, made: Table, day: date) -> None:
+    """What was made of a day must not be replaced by what is left of it.
+
+    Raises:
+        LakeError: `made` has rows of a day that `source` no longer keeps.
+    """
+    first = first_kept(datetime.now(UTC).date(), kept_days(settings)[source.name])
+    if day < first and (known := lake.find(made)) is not None and _has(known, made, day):
+        raise LakeError(
+            f"the rows of {day} are past the retention of {source.name}, which keeps days from {first} on, so "
+            f"{made.name} cannot be made of them again: it stays as it is. Choose days from {first} on"
+        )
+
+
+def _has(known: DeltaTable, table: Table, day: date) -> bool:
+    return bool(known.file_uris(file_pruning_predicate=[(day_column(table), "=", day.isoformat())]))
 
 
 def drop_before(opened: DeltaTable, table: Table, day: date) -> int:

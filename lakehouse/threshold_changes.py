@@ -1,5 +1,6 @@
 """What people do to the thresholds: go back to an earlier version, set a limit by hand, take it away again."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,8 @@ def _last_not_by_hand(lake: Lake, key: Key) -> Mapping[str, Any] | None:
 def _refuse_useless(device_id: str, metric: str, row: Mapping[str, float | None]) -> None:
     lower, upper, mean, stddev, z_limit = (row[name] for name in LIMITS)
     named = f"{device_id} {metric}"
+    if endless := [name for name in LIMITS if row[name] is not None and not math.isfinite(row[name])]:
+        raise ThresholdsError(f"{', '.join(endless)} of {named} must be a number: leave out what is not to limit it")
     if lower is None and upper is None and (mean is None or not stddev or z_limit is None):
         raise ThresholdsError(f"nothing would limit {named}: give lower, upper, or mean, stddev and z-limit together")
     if lower is not None and upper is not None and lower >= upper:

@@ -39,3 +39,10 @@ def when_inputs_change(besides: str | None = None) -> dg.AutomationCondition[dg.
         updated, running = updated.ignore(left_out), running.ignore(left_out)
     condition = updated.since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
     return condition.with_label("when inputs change")
+
+
+def checks_hold_up() -> dg.AutomationCondition[dg.AssetKey]:
+    """Where a blocking check of an input failed when it was asked last. Within a run Dagster sees to that itself, but
+    what a failed check kept from running there would be asked for again, in a run without the check."""
+    failed = dg.AutomationCondition.any_checks_match(dg.AutomationCondition.check_failed(), blocking_only=True)
+    return dg.AutomationCondition.any_deps_match(failed)

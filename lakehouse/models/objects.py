@@ -74,7 +74,7 @@ class Bucket:
 
     def read(self, name: str) -> bytes | None:
         found = self._ask("get_object", Key=name, unless=("NoSuchKey", "404"))
-        return None if found is None else found["Body"].read()
+        return None if found is None else found["Content"]
 
     def write(self, name: str, content: bytes) -> None:
         self._ask("put_object", Key=name, Body=content)
@@ -90,7 +90,9 @@ class Bucket:
         try:
             if paginate:
                 return list(self._opened().get_paginator(operation).paginate(Bucket=self._bucket, **given))
-            return getattr(self._opened(), operation)(Bucket=self._bucket, **given)
+            answer = getattr(self._opened(), operation)(Bucket=self._bucket, **given)
+            # Read here, as the storage may go away in the middle.
+            return answer | {"Content": answer["Body"].read()} if "Body" in answer else answer
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in unless:
                 return None

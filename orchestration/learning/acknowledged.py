@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from contracts.detectors import learned
+from detection.detectors.missing import Missing
 from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES
 
@@ -37,6 +39,8 @@ def judged(lake: Lake, verdicts: Mapping[str, bool], since: datetime) -> dict[Ke
     if table is None or not verdicts:
         return {}
     chosen = (ds.field("event_date") >= since.date()) & ds.field("anomaly_id").isin(pa.array(verdicts, pa.string()))
+    # The value of a silence is its seconds.
+    chosen &= ds.field("detector") != learned(Missing.name)
     columns = ["anomaly_id", "device_id", "metric", "value"]
     found: dict[Key, Said] = {}
     for row in table.to_pyarrow_dataset().to_table(columns=columns, filter=chosen).to_pylist():

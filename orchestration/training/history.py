@@ -9,6 +9,9 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from numpy.typing import NDArray
 
+from contracts.detectors import learned
+from detection.detectors.missing import Missing
+
 NOTHING, UNJUDGED, REFUTED, CONFIRMED = range(4)
 """Of a reading: nobody found it abnormal; a detector did; an operator said that it was not; or that it was."""
 
@@ -54,7 +57,9 @@ def said_of(
 ) -> NDArray[np.int64]:
     """What was said of each row of device_id, metric and event_time: one of the four above."""
     wanted = [*_COLUMNS[:3], "anomaly_id"]
-    found = anomalies.to_pyarrow_dataset().to_table(columns=wanted, filter=_within(start, end))
+    # A silence has the time of the last reading before it, which was none of its.
+    of_readings = _within(start, end) & (pc.field("detector") != learned(Missing.name))
+    found = anomalies.to_pyarrow_dataset().to_table(columns=wanted, filter=of_readings)
     said: dict[tuple[str, str, int], int] = {}
     times = found["event_time"].cast(pa.int64()).to_pylist()
     keys = zip(found["device_id"].to_pylist(), found["metric"].to_pylist(), times, strict=True)

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -13,13 +13,11 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.shapes import spark_ddl
-from lakehouse import creation, retention
+from lakehouse import creation
 from lakehouse.lake import Lake
 from lakehouse.tables import ANOMALIES, ENRICHED_READINGS, READINGS, TRENDS, Table
 from orchestration.transforms import enrichment, trends
 from orchestration.transforms.registry_facts import RegistryFacts
-from sensorlake.errors import LakeError
-from sensorlake.settings import Settings
 
 # Of 14 million readings a day a Python worker has a sixteenth in its memory at once.
 _SHARDS = 16
@@ -33,20 +31,6 @@ class Written:
 
     rows: int
     metadata: dict[str, Any]
-
-
-def require_kept(lake: Lake, settings: Settings, source: Table, made: Table, day: date) -> None:
-    """What was made of a day must not be replaced by what is left of it.
-
-    Raises:
-        LakeError: `made` has rows of a day that `source` no longer keeps.
-    """
-    first = retention.first_kept(datetime.now(UTC).date(), retention.kept_days(settings)[source.name])
-    if day < first and _has(lake, made, day):
-        raise LakeError(
-            f"the rows of {day} are past the retention of {source.name}, which keeps days from {first} on, so "
-            f"{made.name} cannot be made of them again: it stays as it is. Choose days from {first} on"
-        )
 
 
 def write_enriched(spark: SparkSession, lake: Lake, facts: RegistryFacts, day: date) -> Written:
@@ -148,11 +132,6 @@ def _day(spark: SparkSession, lake: Lake, table: Table, day: date, version: int 
     opened = version if version is not None else lake.existing(table).version()
     rows = spark.read.format("delta").option("versionAsOf", opened).load(table.path(lake.root))
     return rows.where(F.col("event_date") == F.lit(day))
-
-
-def _has(lake: Lake, table: Table, day: date) -> bool:
-    known = lake.find(table)
-    return known is not None and bool(known.file_uris(file_pruning_predicate=[("event_date", "=", day.isoformat())]))
 
 
 def _rows(table: DeltaTable, period: str, days: list[date]) -> pa.Table:

@@ -4,6 +4,8 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from contracts.avro import field_names
+from contracts.detectors import learned
+from detection.detectors.missing import Missing
 from lakehouse.tables import ENRICHED_READINGS
 from orchestration.transforms.registry_facts import RegistryFacts
 
@@ -18,7 +20,9 @@ def enrich(readings: DataFrame, anomalies: DataFrame, facts: RegistryFacts) -> D
     """
     spark = readings.sparkSession
     first = _first_of_each(readings)
-    judged = anomalies.groupBy("device_id", "metric", "event_time").agg(F.count("*").cast("int").alias("anomalies"))
+    # A silence has the time of the last reading before it, a window that of its end.
+    of_readings = anomalies.where((F.col("detector") != learned(Missing.name)) & F.col("window_start").isNull())
+    judged = of_readings.groupBy("device_id", "metric", "event_time").agg(F.count("*").cast("int").alias("anomalies"))
     known = first.join(judged, ["device_id", "metric", "event_time"], "left")
     known = known.join(F.broadcast(_devices(spark, facts)), "device_id", "left")
     known = known.withColumn("location", F.coalesce("location", "registered_location"))

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from lakehouse import facts, thresholds
+from lakehouse import facts, retention, thresholds
 from lakehouse.columns import arrow_schema
 from lakehouse.lake import Lake
 from lakehouse.tables import DEAD_LETTERS, ENRICHED_READINGS, QUALITY, READINGS, TRENDS, Table
@@ -21,8 +22,8 @@ _ROWS_AT_ONCE = 131_072
 
 
 def load(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
-    """Replace the day in every table of `facts`, in one transaction; rows by table, and the tables of the lake that are
-    not there yet.
+    """Replace the day in every table of `facts`, in one transaction; rows by table, the tables of the lake that are not
+    there yet, and the tables of `facts` that stay as they were, as the lake's own do not fit together.
 
     Raises:
         StackError: PostgreSQL is not reachable, or does not take the rows.
@@ -41,19 +42,25 @@ def load(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
     readings = shaped.reading_days(day, stored, dead, days)
     quality = shaped.quality_results(_table(lake, QUALITY, ds.field("day") == pa.scalar(day)))
 
-    tables = {"device_days": days, "device_hours": hours, "reading_days": readings, "quality_results": quality}
+    of_devices = {"device_days": days, "device_hours": hours, "reading_days": readings}
+    summed, present = pc.sum(trend["count"]).as_py() or 0, _count(lake, ENRICHED_READINGS, _on(day))
+    kept = f"its trends are of {summed} readings, and it has {present}" if present not in (0, summed) else None
+    first = retention.first_kept(datetime.now(UTC).date(), settings.raw_retention_days)
     versions = _versions(lake)
     known = shaped.threshold_versions(versions)
     live = shaped.live_thresholds(thresholds.rows_of(lake, versions[0])) if versions else None
     with facts.loading(settings) as loading:
+        if day < first and loading.has("device_days", {facts.DAYS_OF["device_days"]: day}):
+            kept = f"its readings are kept from {first} on"
+        tables = {"quality_results": quality} | ({} if kept else of_devices)
         for name, rows in tables.items():
             loading.replace(name, rows, {facts.DAYS_OF[name]: day})
         if live is not None:
             loading.merge("threshold_versions", known, ["version"])
             loading.replace("live_thresholds", live, {})
-    counts = {name: rows.num_rows for name, rows in tables.items()}
+    counts = {name: rows.num_rows if name in tables else 0 for name, rows in (of_devices | tables).items()}
     counts |= {"threshold_versions": known.num_rows, "live_thresholds": live.num_rows if live is not None else 0}
-    return counts | {"tables_missing": missing}
+    return counts | {"tables_missing": missing, "tables_kept": [*(of_devices if kept else ())], "why_kept": kept or ""}
 
 
 def _versions(lake: Lake) -> Sequence[thresholds.Version]:

@@ -44,10 +44,12 @@ def list_groups(
     from lakehouse.dead_letters import selection, table  # noqa: PLC0415
     from lakehouse.lake import Lake  # noqa: PLC0415
     from lakehouse.registry import replays  # noqa: PLC0415
+    from lakehouse.storage import require_answer  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
     from sensorlake.errors import StackError  # noqa: PLC0415
 
     chosen = settings.load()
+    require_answer(chosen)
     found = table.groups(Lake.of(chosen), selection.between(reason, day, first, to))
     try:
         done = replays.counts(chosen, Topics(chosen.topic_prefix).raw)
@@ -84,10 +86,13 @@ def show(
     from lakehouse.dead_letters import selection, table  # noqa: PLC0415  imports Arrow
     from lakehouse.dead_letters.letter import Place  # noqa: PLC0415
     from lakehouse.lake import Lake  # noqa: PLC0415
+    from lakehouse.storage import require_answer  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
     from sensorlake.errors import DeadLetterError  # noqa: PLC0415
 
-    lake = Lake.of(settings.load())
+    chosen = settings.load()
+    require_answer(chosen)
+    lake = Lake.of(chosen)
     if place:
         found = table.newest(lake, selection.Selection(place=Place.parse(place)), last)
         if not found:
@@ -125,10 +130,12 @@ def replay(
     from lakehouse.dead_letters.replay import Plan  # noqa: PLC0415
     from lakehouse.dead_letters.run import replay_selected  # noqa: PLC0415
     from lakehouse.lake import Lake  # noqa: PLC0415
+    from lakehouse.storage import require_answer  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
 
     chosen = settings.load()
     plan = Plan(patches.correction(patch, set_timestamp_now), limit, rate, dry_run)
+    require_answer(chosen)
     run = f"command {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     tally = replay_selected(chosen, Lake.of(chosen), selection.between(reason, day, first, to), plan, run)
     typer.echo(tally.sentence(dry_run=dry_run))

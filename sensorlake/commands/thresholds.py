@@ -149,9 +149,12 @@ def unset(
 
 def _lake() -> "Lake":
     from lakehouse.lake import Lake  # noqa: PLC0415
+    from lakehouse.storage import require_answer  # noqa: PLC0415
     from sensorlake import settings  # noqa: PLC0415
 
-    return Lake.of(settings.load())
+    chosen = settings.load()
+    require_answer(chosen)
+    return Lake.of(chosen)
 
 
 def _who(by: str | None) -> str:

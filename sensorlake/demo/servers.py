@@ -33,32 +33,60 @@ def running(
     behind is stopped first. `on_leaving` is called before anything is taken down, whatever the reason.
 
     Raises:
-        StackError: another demo runs in this data folder, or a server does not start.
+        StackError: another demo or a stream runs in this data folder, or a server does not start.
     """
     layout = Layout.of(settings)
     layout.make()
     with _alone(layout):
-        if supervisor.is_running(layout) and "stream" in status.status(settings)["services"]:
+        if supervisor.is_running(layout) and _is_a_demo(layout):
             report("stack", "stopping what an earlier demo left behind")
             bring_down(settings)
             report("stack", "stopped")
+        _require_no_stream(settings, layout)
         ours = not supervisor.is_running(layout)
         os.environ[PREFIX + "QUERIES"] = ",".join(plan.queries(left_out))
         for name, value in plan.SETTINGS.items():
             os.environ.setdefault(PREFIX + name, value)
         try:
             names = selection.servers(os.environ)
-            yield bring_up(settings, names, report, lambda ready: _furnish_secured(ready, names))
+            ready = bring_up(settings, names, report, lambda ready: _furnish_secured(ready, names))
+            if ours:
+                _mark(layout).write_text(str(supervisor.call(layout, "getPID")), "ascii")
+            yield ready
         finally:
             on_leaving()
             if ours:
                 report("all", "stopping")
                 bring_down(settings)
+                _mark(layout).unlink(missing_ok=True)
                 report("all", "stopped")
             else:
                 report("stream", "stopping")
                 supervisor.stop_program(settings, "stream")
                 report("stream", "stopped")
+
+
+def _mark(layout: Layout) -> Path:
+    """Holds the pid of the supervisor that a demo started."""
+    return layout.run / "demo.pid"
+
+
+def _is_a_demo(layout: Layout) -> bool:
+    mark = _mark(layout)
+    return mark.is_file() and mark.read_text("ascii").strip() == str(supervisor.call(layout, "getPID"))
+
+
+def _require_no_stream(settings: Settings, layout: Layout) -> None:
+    """
+    Raises:
+        StackError: a stream runs that is no demo's; two would write one lake.
+    """
+    found = status.status(settings)["services"].get("stream", {}) if supervisor.is_running(layout) else {}
+    if found.get("pid"):
+        raise StackError(
+            f"a stream runs in the data folder {layout.root}, which this demo did not start: end it with "
+            "`sensorlake down`, or try the demo in a folder of its own, SENSORLAKE_DATA_DIR=/tmp/demo make demo"
+        )
 
 
 def _furnish_secured(settings: Settings, names: Sequence[str]) -> None:

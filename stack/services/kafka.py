@@ -54,6 +54,17 @@ rootLogger.appenderRef.console.ref = console
 """
 
 
+def _escaped(text: str) -> str:
+    """Java reads properties as Latin-1, and other characters where they are escaped.
+
+    >>> _escaped("log.dirs=/home/jürgen")
+    'log.dirs=/home/j\\\\u00fcrgen'
+    """
+    units = text.encode("utf-16-be", errors="surrogatepass")
+    codes = [int.from_bytes(units[place : place + 2]) for place in range(0, len(units), 2)]
+    return "".join(chr(code) if code < 128 else f"\\u{code:04x}" for code in codes)
+
+
 class Kafka:
     name = "kafka"
 
@@ -66,7 +77,7 @@ class Kafka:
         properties.unlink(missing_ok=True)
         properties.touch(mode=0o600)  # a secured broker's own password stands in it
         text = _PROPERTIES.format(data=folder / "data", max_bytes=_MAX_BYTES)
-        properties.write_text(text + kafka_listeners.properties(stack), encoding="utf-8")
+        properties.write_text(_escaped(text + kafka_listeners.properties(stack)), encoding="ascii")
         logging = folder / "log4j2.properties"
         logging.write_text(_LOGGING, encoding="utf-8")
         command = [str(java.java_command()), "-Xmx512m", "-Xms256m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]

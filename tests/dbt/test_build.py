@@ -120,7 +120,7 @@ def filled(database: Settings) -> Settings:
             abnormal=abnormal,
         )
     query("insert into facts.reading_days values (:day, 2610, 2600, 10, 26, 90)", day=YESTERDAY)
-    for check, passed in (("ids", True), ("gaps", False)):
+    for check, passed in (("ids", True), ("gaps", False), ("total.messages", True)):
         query(
             "insert into facts.quality_results values "
             "(:day, 'readings', :check, 'warning', :passed, 10, :bad, null, '', now())",

@@ -17,11 +17,18 @@ from orchestration.resources.installation import Installation
 from orchestration.transforms import facts as shaped
 from orchestration.transforms import facts_of_day
 from sensorlake.errors import StackError
+from sensorlake.settings import Settings
 
 pytestmark = pytest.mark.integration
 
 DAY = date(2026, 11, 18)
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(database: Settings) -> Settings:
+    """It keeps the day of these tests for ever."""
+    return database.model_copy(update={"raw_retention_days": 36_500})
 
 
 @pytest.fixture
@@ -92,6 +99,31 @@ def test_a_day_is_loaded_and_loading_it_again_changes_nothing(database, query, l
     assert query("select hour, device_id, readings, anomalies from facts.device_hours") == [[NOON, "pump-1", 7, 2]]
     assert query("select readings, valid, duplicates, late, dead_letters from facts.reading_days") == [[7, 6, 1, 2, 3]]
     assert query("select check_name, passed, detail from facts.quality_results") == [["ids", True, ""]]
+
+
+def test_a_day_whose_trends_a_check_held_up_changes_in_its_checks_alone(database, query, lake):
+    a_day(lake)
+    facts_of_day.load(database, lake, DAY)
+    write(lake, ENRICHED_READINGS, enriched("pump-1"))
+    failed = {"passed": False, "detail": "", "checked_at": NOON + timedelta(hours=1), "day": DAY, "table": "readings"}
+    write(lake, QUALITY, failed | {"check": "ids", "severity": "error", "examined": 8, "offenders": 1})
+    loaded = facts_of_day.load(database, lake, DAY)
+    assert loaded["tables_kept"] == ["device_days", "device_hours", "reading_days"]
+    assert loaded["why_kept"] == "its trends are of 6 readings, and it has 7"
+    assert query("select readings, valid from facts.reading_days") == [[7, 6]]
+    assert query("select check_name, passed from facts.quality_results") == [["ids", False]]
+
+
+def test_what_was_loaded_of_a_day_stays_when_its_readings_are_past_their_retention(database, query, lake):
+    a_day(lake)
+    facts_of_day.load(database, lake, DAY)
+    lake.open(ENRICHED_READINGS).delete()
+    old = database.model_copy(update={"raw_retention_days": (datetime.now(UTC).date() - DAY).days - 1})
+    assert facts_of_day.load(old, lake, DAY)["why_kept"].startswith("its readings are kept from ")
+    assert query("select sum(late_readings) from facts.device_days") == [[2]]
+    with facts.loading(database) as loading:
+        loading.replace("device_days", pa.table({"event_date": pa.array([], pa.date32())}), {"event_date": DAY})
+    assert facts_of_day.load(old, lake, DAY)["device_days"] == 2, "a database that was lost gets what there is"
 
 
 def test_an_empty_lake_loads_nothing_and_says_so(database, lake, tmp_path):

@@ -92,7 +92,8 @@ def test_a_daemon_that_is_killed_within_a_tick_asks_for_each_day_once_and_the_ru
             after = time.time()
             wait_until(lambda: [tick for tick in done(reports.pages) if tick["timestamp"] > after] != [])
             assert reports.pages.states(run) == {run: "STARTED"}
-            keys = {f"{day.isoformat()}-{version}" for day in days} | {f"{DAY.isoformat()}-{version}-compared"}
+            seen = f"{version}-{reports.lake.open(ANOMALIES).version()}"
+            keys = {f"{day.isoformat()}-{seen}" for day in days} | {f"{DAY.isoformat()}-{seen}-compared"}
             assert requested() == Counter(keys)
             assert at_its_death < requested(), "it died when it had asked for all: try another moment"
     finally:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pytest
 
+from lakehouse import retention
 from lakehouse.tables import ANOMALIES, ENRICHED_READINGS, READINGS, TRENDS
 from orchestration.transforms import daily
 from orchestration.transforms.registry_facts import RegistryFacts
@@ -105,6 +106,14 @@ def test_verdicts_on_a_reading_are_counted(spark, lake):
     assert [row["anomalies"] for row in enrich(spark, lake)] == [0, 2]
 
 
+def test_a_silence_and_a_window_are_no_verdicts_on_the_reading_of_their_time(spark, lake):
+    last = reading(0)
+    write(lake, READINGS, [last])
+    of_a_window = {"window_start": NOON - timedelta(minutes=1), "window_end": NOON}
+    write(lake, ANOMALIES, [anomaly(last, "learned_missing"), anomaly(last, "lstm_autoencoder", **of_a_window)])
+    assert [row["anomalies"] for row in enrich(spark, lake)] == [0]
+
+
 def test_a_day_run_again_after_late_readings_holds_them_and_nothing_twice(spark, lake):
     write(lake, READINGS, [reading(0, value=10.0), reading(60, value=20.0)])
     write(lake, ANOMALIES, [])
@@ -131,7 +140,7 @@ def test_other_days_stay_as_they_are(spark, lake):
 def test_what_was_made_of_a_day_stays_when_its_readings_are_past_their_retention(spark, lake, tmp_path):
     def require(kept_days: int) -> None:
         settings = settings_module.load(tmp_path).model_copy(update={"raw_retention_days": kept_days})
-        daily.require_kept(lake, settings, READINGS, ENRICHED_READINGS, DAY)
+        retention.require_kept(lake, settings, READINGS, ENRICHED_READINGS, DAY)
 
     age = (datetime.now(UTC).date() - DAY).days
     write(lake, READINGS, [reading(0)])

@@ -1,6 +1,7 @@
 """Upkeep of small real tables, by the jobs that run it each night."""
 
 import json
+import os
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -92,6 +93,19 @@ def test_files_that_no_kept_version_needs_are_deleted_but_not_those_of_the_thres
             for version in range(1, 4):
                 opened.load_as_version(version)
                 assert opened.to_pyarrow_table().num_rows == version
+
+
+def test_files_that_were_removed_before_the_logs_last_checkpoint_are_deleted_too(lake: Lake) -> None:
+    write(lake, TRENDS, TODAY)
+    opened = lake.open(TRENDS)
+    folder = Path(opened.table_uri.removeprefix("file://"))
+    merged = opened.file_uris()
+    _age_removals(opened, timedelta(days=30))
+    for file in merged:
+        os.utime(file.removeprefix("file://"), times=(0, 0))
+    lake.open(TRENDS).create_checkpoint()
+    assert maintenance.maintain(lake.open(TRENDS), TRENDS, None, TODAY).deleted == len(merged)
+    assert len([*folder.glob("**/*.parquet")]) == 2, "the merged file and the checkpoint"
 
 
 def test_a_table_that_does_not_exist_yet_is_nothing_to_do(lake: Lake) -> None:

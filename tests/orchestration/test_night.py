@@ -7,6 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orchestration.automation import checks_hold_up, when_inputs_change
+from orchestration.defs.lake import sensors
 from sensorlake.settings import PREFIX
 
 MIDNIGHT = datetime(2026, 11, 18, tzinfo=UTC)
@@ -20,6 +22,44 @@ def definitions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dg.Definitio
     from orchestration.definitions import definitions  # noqa: PLC0415  reads the settings
 
     return definitions()
+
+
+def test_a_day_is_a_run_with_the_checks_of_what_its_assets_are_made_of() -> None:
+    # In a backfill `trends`, which reads its own day before, would have a run of its own, past those checks.
+    assert not sensors.conditions.emit_backfills
+
+
+def test_what_a_blocking_check_held_up_is_not_asked_for_in_a_run_without_the_check() -> None:
+    passes = False
+
+    @dg.asset(automation_condition=dg.AutomationCondition.eager())
+    def given() -> None: ...
+
+    @dg.asset_check(asset=given, blocking=True)
+    def sound() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=passes)
+
+    @dg.asset(deps=[given], automation_condition=when_inputs_change() & ~checks_hold_up())
+    def made() -> None: ...
+
+    definitions = dg.Definitions(assets=[given, made], asset_checks=[sound])
+    cursor = None
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def asked() -> int:
+            nonlocal cursor
+            wanted = dg.AssetSelection.assets(made)
+            told = dg.evaluate_automation_conditions(definitions, instance, asset_selection=wanted, cursor=cursor)
+            cursor = told.cursor
+            return told.get_num_requested(made.key)
+
+        asked()
+        job = definitions.resolve_implicit_global_asset_job_def()
+        job.execute_in_process(instance=instance, asset_selection=[given.key], raise_on_error=False)
+        assert asked() == 0
+        passes = True
+        job.execute_in_process(instance=instance, asset_selection=[given.key])
+        assert asked() == 1
 
 
 def test_each_asset_of_a_day_is_made_once_and_after_what_it_is_made_of(definitions: dg.Definitions) -> None:

@@ -16,6 +16,7 @@ from orchestration.defs.thresholds.baselines import baselines
 from orchestration.defs.thresholds.threshold_candidates import threshold_candidates
 from orchestration.defs.thresholds.thresholds import thresholds as published
 from orchestration.resources.installation import Installation
+from sensorlake.errors import ThresholdsError
 from tests.orchestration.rows import anomaly, read, reading, write
 
 RULE = AlertRule("temperature", None, -20.0, 85.0, 6.0, "critical", "°C", "", "")
@@ -157,6 +158,25 @@ def test_false_alarms_neither_silence_a_device_nor_hide_what_was_confirmed(lake_
     real = alarmed(lake, away(2), "ewma")
     assert refresh(lake, instance, {far: False, real: True}).success
     assert own["z_limit"] < live(lake)[1]["pump-1", "temperature"]["z_limit"] < 2 * own["z_limit"]
+
+
+def test_a_silence_that_was_none_widens_nothing(lake_with_first_version, instance, now):
+    # Its value is its seconds, whatever the metric.
+    lake = lake_with_first_version
+    write(lake, FEATURES, windows(now, level(20.0, 120)))
+    assert refresh(lake, instance).success
+    own = live(lake)[1]["pump-1", "temperature"]
+    silence = alarmed(lake, 600.0, "learned_missing")
+    assert refresh(lake, instance, {silence: False}).success
+    assert live(lake)[1]["pump-1", "temperature"]["z_limit"] == pytest.approx(own["z_limit"])
+
+
+def test_a_limit_that_is_no_number_is_refused(lake_with_first_version):
+    for endless in (math.nan, math.inf):
+        with pytest.raises(ThresholdsError, match="upper of pump-9 temperature must be a number"):
+            threshold_changes.set_by_hand(
+                lake_with_first_version, "pump-9", "temperature", {"upper": endless}, by="ann", why=""
+            )
 
 
 def test_three_readings_say_nothing_of_a_device(lake_with_first_version, instance, now):

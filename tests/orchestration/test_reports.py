@@ -18,7 +18,7 @@ TOP, HEALTH, HISTORY = (
     dg.AssetKey(["postgres", "reporting", name]) for name in ("top_devices", "device_health", "devices_history")
 )
 STREAM = dg.AssetKey(["postgres", "stream", "anomalies"])
-TRENDS, QUALITY = dg.AssetKey("trends"), dg.AssetKey("data_quality_report")
+QUALITY = dg.AssetKey("data_quality_report")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def definitions(manifest: graph.Manifest, monkeypatch: pytest.MonkeyPatch) -> dg
         dg.Definitions(
             assets=[
                 reporting_facts,
-                *[dg.AssetSpec(key, partitions_def=days()) for key in (TRENDS, QUALITY)],
+                dg.AssetSpec(QUALITY, partitions_def=days()),
                 dg.AssetSpec(STREAM),
             ],
             resources={"installation": 1},
@@ -118,8 +118,6 @@ def test_a_day_that_was_loaded_is_reported_once(clock, manifest):
 def test_no_report_is_asked_for_before_the_facts_that_it_reads_are_loaded(clock, manifest):
     """A run with the facts and some of the reports would build the others a tick later, after what is built on them."""
     clock.happened(QUALITY, "2026-11-16")
-    assert clock.tick() == {}, "the trends were held up by a check, say"
-    clock.happened(TRENDS, "2026-11-16")
     assert clock.tick() == {FACTS: {"2026-11-16"}}
     assert clock.tick() == {}
     clock.happened(FACTS, "2026-11-16")

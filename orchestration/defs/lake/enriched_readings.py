@@ -49,12 +49,14 @@ def enriched_readings(
 
     One commit replaces the day, so running it twice changes no figure and a run that dies leaves the day as it was.
     """
-    from lakehouse.tables import ENRICHED_READINGS, READINGS  # noqa: PLC0415
+    from lakehouse import retention  # noqa: PLC0415  imports Arrow
+    from lakehouse.tables import ENRICHED_READINGS, READINGS, TRENDS  # noqa: PLC0415
     from orchestration.transforms import daily, registry_facts  # noqa: PLC0415  Spark takes seconds to import
 
     day = day_of(context.partition_key)
     with tried_again(context), reachable_lake(installation) as lake:
-        daily.require_kept(lake, installation.settings, READINGS, ENRICHED_READINGS, day)
+        for made in (ENRICHED_READINGS, TRENDS):
+            retention.require_kept(lake, installation.settings, READINGS, made, day)
         # Before Spark, which takes longer to start than to fail.
         facts = registry_facts.read(installation.settings, day)
         written = daily.write_enriched(spark.spark_session, lake, facts, day)

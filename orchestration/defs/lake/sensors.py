@@ -53,7 +53,9 @@ def changed_days(context: dg.SensorEvaluationContext, installation: Installation
     waiting = merged(cursor["waiting"], news.days, now)
     # A cursor of 0.1.0 does not say which anomalies were seen: those until then were.
     if judged and (cursor["version"] is None or "anomalies" in cursor):
-        waiting = merged(waiting, judged.days, now)
+        # Devices that fall silent ring one by one, for hours: those of a day are waited for.
+        alarmed = {day: moment + _LONGEST_WAIT for day, moment in judged.days.items() if day.isoformat() not in waiting}
+        waiting = merged(waiting, alarmed, now)
     due = list(days_due(waiting, now, cursor["today"]))[:_AT_ONCE]
     # Of days past their retention the readings are gone.
     first = retention.first_kept(now.date(), installation.settings.raw_retention_days).isoformat()

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.automation import BY_MORNING, when_inputs_change
+from orchestration.automation import BY_MORNING, checks_hold_up, when_inputs_change
 from orchestration.defs.lake.partitions import day_of, days
 from orchestration.metadata import table_schema
 from orchestration.outages import reachable_lake, tried_again
@@ -22,7 +22,7 @@ _DAY_BEFORE = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1, allo
     owners=["team:sensorlake-data"],
     kinds={"spark", "deltalake"},
     pool="trends",
-    automation_condition=when_inputs_change(besides="trends"),
+    automation_condition=when_inputs_change(besides="trends") & ~checks_hold_up(),
     freshness_policy=BY_MORNING,
     metadata={"dagster/column_schema": table_schema("trend"), "dagster/table_name": "trends"},
 )
@@ -32,11 +32,12 @@ def trends(context: dg.AssetExecutionContext, installation: Installation, spark:
 
     One commit replaces them all.
     """
+    from lakehouse import retention  # noqa: PLC0415  imports Arrow
     from lakehouse.tables import ENRICHED_READINGS, TRENDS  # noqa: PLC0415
     from orchestration.transforms import daily  # noqa: PLC0415  Spark takes seconds to import
 
     day = day_of(context.partition_key)
     with tried_again(context), reachable_lake(installation) as lake:
-        daily.require_kept(lake, installation.settings, ENRICHED_READINGS, TRENDS, day)
+        retention.require_kept(lake, installation.settings, ENRICHED_READINGS, TRENDS, day)
         written = daily.write_trends(spark.spark_session, lake, day)
     return dg.MaterializeResult(metadata=written.metadata | {"dagster/partition_row_count": written.rows})

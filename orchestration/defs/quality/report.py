@@ -40,10 +40,13 @@ def data_quality_report(context: dg.AssetExecutionContext, installation: Install
     One commit replaces the day in the table `quality`. What fails is recorded, not raised: the checks hold runs up,
     the report tells.
     """
+    from lakehouse import retention  # noqa: PLC0415  imports Arrow
+    from lakehouse.tables import QUALITY, READINGS  # noqa: PLC0415
     from orchestration import day_report, evidence  # noqa: PLC0415  Great Expectations takes seconds to import
 
     settings, now = installation.settings, datetime.now(UTC)
     with tried_again(context), reachable_lake(installation) as lake:
+        retention.require_kept(lake, settings, READINGS, QUALITY, day_of(context.partition_key))
         devices = evidence.registered_devices(settings)
         report = day_report.judge(lake, devices, day_of(context.partition_key), now, settings.lateness_seconds)
         rows = day_report.write(lake, report, now)

@@ -14,13 +14,12 @@ _TRENDS, _QUALITY = (dg.AssetSelection.assets(name) for name in ("trends", "data
 
 
 def _when_the_day_was_judged() -> dg.AutomationCondition[dg.AssetKey]:
-    """Once for each change of the day: the report on its quality is the last that is made of it. It is made of a day
-    whose checks held the trends up, too; that day is not loaded, as old trends would stand beside new readings."""
-    made = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated()).allow(_TRENDS)
+    """Once for each change of the day: the report on its quality is the last that is made of it, and is made of a day
+    whose checks held its trends up, too."""
     judged = dg.AutomationCondition.any_deps_updated().allow(_QUALITY)
     running = dg.AutomationCondition.any_deps_in_progress().allow(_TRENDS | _QUALITY)
-    handled = made.since_last_handled() & judged.since_last_handled()
-    return (handled & ~running & ~dg.AutomationCondition.in_progress()).with_label("when the day was judged")
+    condition = judged.since_last_handled() & ~running & ~dg.AutomationCondition.in_progress()
+    return condition.with_label("when the day was judged")
 
 
 @dg.asset(
@@ -38,7 +37,8 @@ def reporting_facts(context: dg.AssetExecutionContext, installation: Installatio
     each device and hour, of the day's messages and of its checks; and all versions of the thresholds.
 
     One transaction replaces the day in all tables, so running it twice changes no figure, and no report sees half of
-    it. What is not in the lake yet counts as nothing.
+    it. What is not in the lake yet counts as nothing. Where a check held the day's trends up, or its readings are past
+    their retention, what was loaded of its devices before stays.
     """
     from orchestration.transforms import facts_of_day  # noqa: PLC0415  Arrow takes a second to import
 
@@ -46,4 +46,6 @@ def reporting_facts(context: dg.AssetExecutionContext, installation: Installatio
         loaded = facts_of_day.load(installation.settings, lake, day_of(context.partition_key))
     if loaded["tables_missing"]:
         context.log.info(f"not in the lake yet: {', '.join(loaded['tables_missing'])}")
+    if loaded["tables_kept"]:
+        context.log.warning(f"as they were before, {loaded['why_kept']}: {', '.join(loaded['tables_kept'])}")
     return dg.MaterializeResult(metadata=loaded | {"dagster/partition_row_count": loaded["device_days"]})

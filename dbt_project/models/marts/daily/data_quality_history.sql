@@ -5,6 +5,8 @@ with
 results as (
     select * from {{ ref('stg_quality_results') }}
     where {{ of_the_days('event_date') }}
+    -- Totals stand among the checks and are none.
+    and check_name not like 'total.%'
 ),
 
 final as (
