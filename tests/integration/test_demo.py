@@ -12,7 +12,7 @@ import pytest
 
 from sensorlake import settings as settings_module
 from sensorlake.settings import PREFIX, Settings
-from stack import leftovers, up
+from stack import leftovers, status, supervisor, up
 
 pytestmark = pytest.mark.integration
 
@@ -64,6 +64,15 @@ def test_ctrl_c_while_it_starts_leaves_nothing(own: Settings) -> None:
     assert process.returncode == 130, rest
     assert "before any reading was sent" in rest
     assert leftovers.find(own.data_dir) == []
+
+
+def test_a_stream_that_the_demo_did_not_start_goes_on_without_it(own: Settings) -> None:
+    settings = up.bring_up(own, ["postgres"])
+    supervisor.start_program(settings, "stream")
+    done = subprocess.run(PROGRAM, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 1
+    assert "which this demo did not start" in done.stderr
+    assert status.status(settings)["services"]["postgres"]["state"] == "running"
 
 
 def test_what_the_demo_needs_is_said_before_anything_starts(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
