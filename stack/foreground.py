@@ -27,15 +27,20 @@ def run(settings: Settings, names: list[str], once_up: Callable[[Settings], None
     Where the servers run already (another `up` holds them), it says so and returns: that one keeps them.
     """
     layout = Layout.of(settings)
-    ours = not supervisor.is_running(layout)
+    # Of those that another `up` is starting, this one must stop none.
+    ours = False
     began = time.monotonic()
+
+    def begun(is_first: bool) -> None:
+        nonlocal ours
+        ours = is_first
 
     def report(name: str, event: str) -> None:
         _say(f"{name:15} {event} ({time.monotonic() - began:.1f} s)")
 
     with _signals_end_it():
         try:
-            settings = bring_up(settings, names, report, once_up)
+            settings = bring_up(settings, names, report, once_up, begun)
             _say(status_table.render(status.status(settings, selection.left_out(os.environ))))
             if detach or not ours:
                 _say("up; `sensorlake down` stops them")

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,9 @@ from stack.credentials import Credentials
 
 # A Unix socket's path has 107 bytes; supervisord makes it under a longer name (".", the pid) first.
 _SOCKET_PATH_LIMIT = 107 - 9
+
+# Not as TMPDIR says: a login, cron and a service have different ones, and each would see no supervisor.
+_TEMPORARY = Path("/tmp")  # noqa: S108
 
 # Comments and expansions of supervisord, separators of Kafka.
 _MISREAD = frozenset("%;#,\"'\\\n")
@@ -78,7 +80,7 @@ class Layout:
             ) from error
 
     def socket(self) -> Path:
-        """The supervisor's socket: in the data folder, or under the temporary folder where that path would be too long.
+        """The supervisor's socket: in the data folder, or under /tmp where that path would be too long.
 
         Raises:
             StackError: the folder there belongs to someone else.
@@ -87,7 +89,7 @@ class Layout:
         if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT:
             return path
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
-        folder = Path(tempfile.gettempdir()) / f"sensorlake-{os.getuid()}-{name}"
+        folder = _TEMPORARY / f"sensorlake-{os.getuid()}-{name}"
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:

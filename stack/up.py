@@ -25,6 +25,7 @@ from stack.supervisor import ProcessInfo
 READY_SECONDS = 120
 Report = Callable[[str, str], None]
 Furnish = Callable[[Settings], None]
+Begun = Callable[[bool], None]
 
 
 def bring_up(
@@ -32,11 +33,13 @@ def bring_up(
     names: list[str],
     report: Report = lambda _name, _event: None,
     furnish: Furnish = lambda _settings: None,
+    begun: Begun = lambda _is_first: None,
 ) -> Settings:
     """Start the services `names` and wait until each answers and holds what clients expect; the settings to use then.
 
     Those that run already are left alone. `report` is called with a service and what happens to it. `furnish` makes
     what is expected in the servers: it is called when they are ready, and before Dagster starts, which works with it.
+    `begun` is told, once nobody else can start or stop them, whether none of them ran yet.
 
     Raises:
         StackError: saying which server failed, with the end of its log.
@@ -44,6 +47,7 @@ def bring_up(
     layout = Layout.of(settings)
     layout.make()
     with _exclusive(layout):
+        begun(not supervisor.is_running(layout))
         settings = settings_module.load(
             settings.data_dir
         )  # another `up` may have written addresses since they were read

@@ -184,7 +184,7 @@ def test_a_path_that_the_servers_would_misread_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_socket_folder_that_others_can_enter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(layout, "_TEMPORARY", tmp_path)
     long = Layout(tmp_path / ("x" * 120))
     long.socket().parent.chmod(0o777)
     with pytest.raises(StackError, match="not a private folder"):
