@@ -78,7 +78,6 @@ def reading_days(day: date, readings: int, dead_letters: int, device_days: pa.Ta
         "event_date": day,
         "readings": readings,
         "valid": valid,
-        # Readings that came since the day was enriched make the first number larger, those of other days neither.
         "duplicates": max(readings - valid, 0) if valid else 0,
         "late": _sum(device_days, "late_readings"),
         "dead_letters": dead_letters,

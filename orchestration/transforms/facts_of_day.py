@@ -1,5 +1,7 @@
 """Reads a day of the lake and loads it into schema `facts`: where reports meet the storage."""
 
+import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from deltalake.exceptions import DeltaError
 
 from lakehouse import facts, retention, thresholds
 from lakehouse.columns import arrow_schema
@@ -19,6 +22,8 @@ from sensorlake.settings import Settings
 _TREND_COLUMNS = ("device_id", "metric", "count", "mean", "stddev", "min", "max", "anomalies", "gaps", "gap_seconds")
 _HOUR_COLUMNS = ("period_start", "device_id", "count", "anomalies")
 _ROWS_AT_ONCE = 131_072
+# The day was enriched by one of the last of them, or long ago.
+_COMMITS = 500
 
 
 def load(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def load(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
     details = shaped.details(enriched, settings.lateness_seconds)
     days = shaped.device_days(trend, details, day, datetime.now(UTC))
     hours = shaped.device_hours(_trends(lake, "hour", day, _HOUR_COLUMNS), day)
-    stored, dead = _count(lake, READINGS, _on(day)), _count(lake, DEAD_LETTERS, _on(day))
+    stored, dead = _stored(lake, day), _count(lake, DEAD_LETTERS, _on(day))
     readings = shaped.reading_days(day, stored, dead, days)
     quality = shaped.quality_results(_table(lake, QUALITY, ds.field("day") == pa.scalar(day)))
 
@@ -81,6 +86,24 @@ def _trends(lake: Lake, period: str, day: date, columns: tuple[str, ...]) -> pa.
 def _dataset(lake: Lake, table: Table) -> ds.Dataset | None:
     found = lake.find(table)
     return found.to_pyarrow_dataset() if found is not None else None
+
+
+def _stored(lake: Lake, day: date) -> int:
+    """Readings of the day in the version that it was enriched from, as the stream goes on writing; in the newest, where
+    the lake remembers that one no more."""
+    readings, enriched = lake.find(READINGS), lake.find(ENRICHED_READINGS)
+    if readings is None:
+        return 0
+    notes = (
+        (json.loads(commit["userMetadata"]) for commit in enriched.history(_COMMITS) if "userMetadata" in commit)
+        if enriched
+        else ()
+    )
+    version = next((note["readings_version"] for note in notes if note.get("day") == day.isoformat()), None)
+    if version is not None:
+        with contextlib.suppress(DeltaError):
+            readings.load_as_version(version)
+    return int(readings.to_pyarrow_dataset().count_rows(filter=_on(day)))
 
 
 def _count(lake: Lake, table: Table, wanted: ds.Expression) -> int:

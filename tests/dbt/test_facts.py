@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import CommitProperties, write_deltalake
 
 from lakehouse import creation, facts, thresholds
 from lakehouse.columns import arrow_schema
@@ -99,6 +99,17 @@ def test_a_day_is_loaded_and_loading_it_again_changes_nothing(database, query, l
     assert query("select hour, device_id, readings, anomalies from facts.device_hours") == [[NOON, "pump-1", 7, 2]]
     assert query("select readings, valid, duplicates, late, dead_letters from facts.reading_days") == [[7, 6, 1, 2, 3]]
     assert query("select check_name, passed, detail from facts.quality_results") == [["ids", True, ""]]
+
+
+def test_what_came_since_the_day_was_enriched_is_no_duplicate(database, query, lake):
+    a_day(lake)
+    note = {"day": DAY.isoformat(), "readings_version": lake.open(READINGS).version()}
+    made_from = CommitProperties(custom_metadata={"userMetadata": json.dumps(note)})
+    rows = lake.open(ENRICHED_READINGS).to_pyarrow_table()
+    write_deltalake(lake.open(ENRICHED_READINGS), rows, mode="overwrite", commit_properties=made_from)
+    write(lake, READINGS, *[{"device_id": "pump-1", "event_time": NOON, "event_date": DAY}] * 9)
+    facts_of_day.load(database, lake, DAY)
+    assert query("select readings, valid, duplicates from facts.reading_days") == [[7, 6, 1]]
 
 
 def test_a_day_whose_trends_a_check_held_up_changes_in_its_checks_alone(database, query, lake):
