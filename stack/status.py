@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -13,6 +13,9 @@ from sensorlake.settings import Settings
 from stack import disks, ports, selection, supervisor
 from stack.layout import Layout
 from stack.supervisor import ProcessInfo
+
+SILENT_SECONDS = 60.0
+"""The stream says every few seconds how its queries are; one that hangs says nothing."""
 
 _STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "restarting", "EXITED": "restarting"}
 _STATES |= {"FATAL": "failed", "STOPPING": "stopping", "STOPPED": "stopped", "UNKNOWN": "failed"}
@@ -75,11 +78,18 @@ def queries(text: str) -> dict[str, dict[str, Any]]:
         report = json.loads(text)
         found = {name: dict(query) for name, query in report["queries"].items()}
         alive = _wrote(report["pid"], report.get("updated_at"))
+        told_at = report.get("updated_at")
+        age = (datetime.now(UTC) - datetime.fromisoformat(told_at)).total_seconds() if told_at else 0.0
     except (ValueError, KeyError, TypeError, AttributeError, psutil.Error):
         return {}
     fields = ("state", "batch", "input_rate", "lag", "last_error")
     shaped = {name: {field: query.get(field) for field in fields} for name, query in found.items()}
-    return shaped if alive else {name: query | {"state": "stopped"} for name, query in shaped.items()}
+    if not alive:
+        return {name: query | {"state": "stopped"} for name, query in shaped.items()}
+    if age > SILENT_SECONDS:
+        silence = {"state": "silent", "last_error": f"the stream has not said for {age:.0f} s how its queries are"}
+        return {name: query | silence for name, query in shaped.items()}
+    return shaped
 
 
 def _wrote(pid: int, updated_at: str | None) -> bool:

@@ -2,8 +2,10 @@
 
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sensorlake import settings as settings_module
@@ -96,6 +98,17 @@ def test_queries_of_a_live_stream_are_shown_and_of_a_dead_one_stopped(fresh: Set
     dead = status.queries(json.dumps(report | {"pid": 2**22 - 1}))
     assert dead["lake"]["state"] == "stopped"
     assert dead["lake"]["batch"] == 7
+
+
+def test_queries_of_a_stream_that_hangs_are_not_shown_as_running() -> None:
+    told_at = datetime.now(UTC) - timedelta(seconds=status.SILENT_SECONDS + 15)
+    report = {"queries": {"lake": {"state": "running", "batch": 7}}, "pid": os.getpid()}
+    # As of a process that is older than its report.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psutil.Process, "create_time", lambda _: told_at.timestamp() - 60)
+        found = status.queries(json.dumps(report | {"updated_at": told_at.isoformat()}))["lake"]
+    assert (found["state"], found["batch"]) == ("silent", 7)
+    assert found["last_error"] == "the stream has not said for 75 s how its queries are"
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", '{"queries": {"lake": 1}, "pid": 1}', '{"queries": {}}'])
