@@ -43,12 +43,12 @@ def running(
             bring_down(settings)
             report("stack", "stopped")
         _require_no_stream(settings, layout)
-        ours = not supervisor.is_running(layout)
+        ours, before = not supervisor.is_running(layout), dict(os.environ)
+        names = selection.servers(os.environ)
         os.environ[PREFIX + "QUERIES"] = ",".join(plan.queries(left_out))
         for name, value in plan.SETTINGS.items():
             os.environ.setdefault(PREFIX + name, value)
         try:
-            names = selection.servers(os.environ)
             ready = bring_up(settings, names, report, lambda ready: _furnish_secured(ready, names))
             if ours:
                 _mark(layout).write_text(str(supervisor.call(layout, "getPID")), "ascii")
@@ -63,6 +63,9 @@ def running(
             else:
                 report("stream", "stopping")
                 supervisor.stop_program(settings, "stream")
+                os.environ.clear()
+                os.environ.update(before)
+                bring_up(settings, names)  # with the settings of before, for whoever starts a stream next
                 report("stream", "stopped")
 
 
