@@ -84,7 +84,9 @@ class Previous:
     def _environment(self, variables: dict[str, str]) -> dict[str, str]:
         """Its modules stand before those that are installed, and what it needs besides."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        return own | variables | {"PYTHONPATH": os.pathsep.join([str(self.tree), str(self._beside)])}
+        # Its Java had 48 MB for compiled code, which all queries fill within a minute; now and then it then ended.
+        java = {"JDK_JAVA_OPTIONS": "-XX:ReservedCodeCacheSize=240m"}
+        return own | variables | java | {"PYTHONPATH": os.pathsep.join([str(self.tree), str(self._beside)])}
 
 
 def extracted(folder: Path) -> Previous:
